@@ -1,0 +1,1 @@
+"""One exchange: authenticate, parse, authorise, dispatch, render."""

@@ -1,0 +1,1 @@
+"""Everything that has S3 operations: the interface and its implementations."""

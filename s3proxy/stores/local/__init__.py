@@ -1,0 +1,1 @@
+"""A store over a directory that file-system programs share."""
