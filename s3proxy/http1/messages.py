@@ -38,7 +38,7 @@ class RequestBody(ByteStream):
 class EmptyBody(RequestBody):
     """The body of a request that has none."""
 
-    length = 0
+    length: int | None = 0
 
     async def receive_into(self, buffer: memoryview) -> int:
         """Return 0: there is nothing to receive."""
@@ -93,4 +93,4 @@ class Response:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
-"""Answers one request. Must not raise but for Cancelled and ConnectionLostError; the server answers 500 and logs if it does."""
+"""Answers one request; raises only Cancelled and ConnectionLostError. At anything else the server answers 500."""

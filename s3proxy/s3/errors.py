@@ -187,7 +187,8 @@ class ErrorCode(Enum):
     SIGNATURE_DOES_NOT_MATCH = (
         "SignatureDoesNotMatch",
         403,
-        "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+        "The request signature we calculated does not match the signature you provided. Check your key and signing "
+        "method.",
     )
     SLOW_DOWN = ("SlowDown", 503, "Please reduce your request rate.")
     TOO_MANY_BUCKETS = ("TooManyBuckets", 400, "You have attempted to create more buckets than allowed.")
