@@ -1,0 +1,196 @@
+"""The life of one server connection: head, handler, response, and again, until somebody wants to close.
+
+Requests are served in the order in which they came, one at a time; what a client sends ahead waits. Whatever leaves
+the two sides in doubt about where the next request begins (a refused head, an unread body, a response broken off)
+ends the connection.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+
+import trio
+
+from s3proxy.http1.limits import Limits
+from s3proxy.http1.messages import ConnectionLostError, EmptyBody, Handler, Request, RequestBody, Response
+from s3proxy.http1.request_body import ChunkedBody, Inbound, MalformedBodyError, ReceivedBody, SizedBody
+from s3proxy.http1.request_head import RefusedRequestError, RequestHead, find_head_end, parse_head
+from s3proxy.http1.response_head import UnsendableHeaderError
+from s3proxy.http1.response_sender import send_response
+from s3proxy.http1.transfer import Transport
+
+_UNREADABLE = RequestHead(method=b"", target=b"", headers=(), keep_alive=False)
+"""Stands for a request that could not be read, where its answer needs to know what it answers."""
+
+
+class Incident(Enum):
+    """What an operator may want to count or to read about."""
+
+    ACCEPT_FAILED = "accept failed"
+    """The system has no descriptor or memory for another connection; accepting goes on shortly."""
+    CONNECTION_REFUSED = "connection refused"
+    """There were ``max_connections`` already."""
+    REQUEST_REFUSED = "request refused"
+    """A head that is malformed, too large, too slow, or that expects what is not offered; or a malformed body."""
+    HANDLER_FAILED = "handler failed"
+    """The handler raised, or gave a response that cannot be sent: a bug, answered with 500."""
+    RESPONSE_FAILED = "response failed"
+    """The body of a response broke: the connection was closed short."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What every connection of a server serves."""
+
+    handler: Handler
+    error_response: Callable[[int, str], Response]
+    """Makes the response, status and reason given, to what never reaches or breaks the handler."""
+    limits: Limits
+    observe: Callable[[Incident, Exception], None]
+
+
+@dataclass(slots=True, eq=False)
+class Occupancy:
+    """Who is being served, as far as a graceful end must know."""
+
+    connections: int = 0
+    idle: set[trio.CancelScope] = field(default_factory=set)
+    """Of connections that wait for a request of which nothing has come yet."""
+    is_draining: bool = False
+    """Each response is the last on its connection."""
+
+
+class ServerConnection:
+    """One connection. Closes: owns the transport."""
+
+    __slots__ = ("_inbound", "_occupancy", "_patience_seconds", "_service", "_transport")
+
+    def __init__(self, transport: Transport, service: Service, occupancy: Occupancy) -> None:
+        self._transport = transport
+        self._inbound = Inbound(transport)
+        self._service = service
+        self._occupancy = occupancy
+        # Whoever has just connected wants something; between requests there is more patience.
+        self._patience_seconds = service.limits.head_timeout_seconds
+
+    async def serve(self) -> None:
+        """Serve until either side closes. Nothing but cancellation comes out of here."""
+        async with self._closing():
+            while (head := await self._next_request()) is not None:
+                if not await self._exchange(head):
+                    await self._transport.finish(self._service.limits.linger_seconds)
+                    return
+                self._patience_seconds = self._service.limits.idle_timeout_seconds
+            await self._transport.finish(0)
+
+    async def turn_away(self) -> None:
+        """Answer 503 before anything is asked, and close."""
+        async with self._closing():
+            await self._refuse(Incident.CONNECTION_REFUSED, RefusedRequestError(503, "There are too many connections."))
+
+    @asynccontextmanager
+    async def _closing(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except ConnectionLostError:
+            pass  # the client's right
+        except Exception as error:
+            self._service.observe(Incident.RESPONSE_FAILED, error)
+        finally:
+            self._transport.abort()
+
+    async def _next_request(self) -> RequestHead | None:
+        try:
+            return await self._receive_head()
+        except RefusedRequestError as refusal:
+            await self._refuse(Incident.REQUEST_REFUSED, refusal)
+            return None
+
+    async def _refuse(self, incident: Incident, refusal: RefusedRequestError) -> None:
+        self._service.observe(incident, refusal)
+        response = self._service.error_response(refusal.status, refusal.reason)
+        await send_response(self._transport, response, _UNREADABLE, keep_alive=False)
+        await self._transport.finish(self._service.limits.linger_seconds)
+
+    async def _exchange(self, head: RequestHead) -> bool:
+        """Serve one request; whether another may follow."""
+        body = self._body_of(head)
+        request = Request(head.method, head.target, head.headers, body, self._transport.peer)
+        response = await self._answer(request)
+        is_unread = isinstance(body, ReceivedBody) and not body.is_finished
+        keep_alive = not (is_unread or response.close or self._occupancy.is_draining) and head.keep_alive
+        try:
+            await send_response(self._transport, response, head, keep_alive=keep_alive)
+        except UnsendableHeaderError as error:
+            self._service.observe(Incident.HANDLER_FAILED, error)
+            response = self._service.error_response(500, "The response could not be sent.")
+            await send_response(self._transport, response, head, keep_alive=False)
+            return False
+        return keep_alive
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            return await self._service.handler(request)
+        except MalformedBodyError as error:
+            self._service.observe(Incident.REQUEST_REFUSED, error)
+            response = self._service.error_response(400, str(error))
+        except ConnectionLostError:
+            raise
+        except Exception as error:
+            self._service.observe(Incident.HANDLER_FAILED, error)
+            response = self._service.error_response(500, "The request could not be served.")
+        response.close = True
+        return response
+
+    def _body_of(self, head: RequestHead) -> RequestBody:
+        if head.length is None:
+            return ChunkedBody(self._inbound, is_awaited=head.expects_continue)
+        if head.length == 0:
+            return EmptyBody()
+        return SizedBody(self._inbound, head.length, is_awaited=head.expects_continue)
+
+    async def _receive_head(self) -> RequestHead | None:
+        """Receive the next head; None when there will be none.
+
+        Raises:
+            RefusedRequestError: it cannot be accepted, or did not arrive in time.
+            ConnectionLostError: the client reset the connection.
+        """
+        limits = self._service.limits
+        data = _without_empty_line(self._inbound.ahead)
+        end = find_head_end(data, limits)
+        if end:
+            await trio.lowlevel.checkpoint()  # or a client that pipelines would keep the others from their turn
+        else:
+            patience = limits.head_timeout_seconds if data else self._patience_seconds
+            with trio.CancelScope(deadline=trio.current_time() + patience) as scope:
+                if not data:
+                    data = _without_empty_line(await self._receive_first(scope))
+                    end = find_head_end(data, limits)
+                while not end and (more := await self._transport.receive()):
+                    data += more
+                    end = find_head_end(data, limits)
+            if scope.cancelled_caught and data:
+                raise RefusedRequestError(408, "The request head did not arrive in time.")
+        if not end:
+            return None
+        self._inbound.ahead = data[end:]
+        return parse_head(data[:end], limits)
+
+    async def _receive_first(self, scope: trio.CancelScope) -> bytes:
+        """Wait for a request in ``scope``, which a graceful end may cancel meanwhile."""
+        if self._occupancy.is_draining:
+            return b""
+        self._occupancy.idle.add(scope)
+        try:
+            data = await self._transport.receive()
+        finally:
+            self._occupancy.idle.discard(scope)
+        scope.deadline = trio.current_time() + self._service.limits.head_timeout_seconds
+        return data
+
+
+def _without_empty_line(data: bytes) -> bytes:
+    """Skip what some clients send after a body (RFC 9112 section 2.2)."""
+    return data[2:] if data.startswith(b"\r\n") else data

@@ -1,0 +1,134 @@
+"""Sends one response: head, framing and body; and closes the body whatever happens.
+
+A body is never padded and never cut unnoticed: when it ends before its length, or breaks, the exception that leaves
+here makes the connection close short.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import trio
+
+from s3proxy.body import Body, Chunk, FileSlice
+from s3proxy.http1.messages import Response, Sent
+from s3proxy.http1.request_head import RequestHead
+from s3proxy.http1.response_head import render_head
+from s3proxy.http1.transfer import Transport
+
+CLOSE_SECONDS = 10.0
+"""For a body to free what it holds, though the task around it may be cancelled already."""
+
+
+class BrokenBodyError(Exception):
+    """The chunks of a response do not add up to its length."""
+
+
+async def send_response(transport: Transport, response: Response, request: RequestHead, *, keep_alive: bool) -> None:
+    """Send ``response``, close its body and report to its ``on_sent``.
+
+    Args:
+        transport: where to.
+        response: head and body.
+        request: what it answers.
+        keep_alive: whether another request may follow; the client is told if not.
+
+    Raises:
+        ConnectionLostError: the client has gone or stalled.
+        UnsendableHeaderError: a header is malformed; nothing was sent.
+        BrokenBodyError: the body was shorter or longer than its length.
+        Exception: whatever the body raised.
+    """
+    body = response.body
+    start = transport.sent_bytes
+    is_complete = False
+    try:
+        head = render_head(response.status, response.headers, _frame(response, request, keep_alive=keep_alive))
+        start += len(head)
+        if not _carries_body(response, request):
+            await transport.send(head)
+        elif isinstance(body, bytes):
+            await transport.send(head, body)
+        else:
+            await _send_body(transport, head, body, is_chunked=body.length is None and not request.is_http10)
+        is_complete = True
+    finally:
+        try:
+            if not isinstance(body, bytes):
+                with trio.CancelScope(deadline=trio.current_time() + CLOSE_SECONDS, shield=True):
+                    await body.aclose()
+        finally:
+            if response.on_sent is not None:
+                response.on_sent(Sent(body_bytes=max(0, transport.sent_bytes - start), is_complete=is_complete))
+
+
+def _carries_body(response: Response, request: RequestHead) -> bool:
+    return request.method != b"HEAD" and response.status not in (204, 304)  # RFC 9112 section 6.3
+
+
+def _frame(response: Response, request: RequestHead, *, keep_alive: bool) -> bytes:
+    framing = b"" if keep_alive else b"Connection: close\r\n"
+    length = _announced_length(response, request)
+    if length is not None:
+        return b"Content-Length: %d\r\n%s" % (length, framing)
+    if _carries_body(response, request) and not request.is_http10:
+        return b"Transfer-Encoding: chunked\r\n" + framing
+    return framing
+
+
+def _announced_length(response: Response, request: RequestHead) -> int | None:
+    """The Content-Length, or None to send none (RFC 9110 section 8.6)."""
+    length = len(response.body) if isinstance(response.body, bytes) else response.body.length
+    if _carries_body(response, request):
+        return length
+    if response.status == 204:
+        return None
+    return response.content_length if response.content_length is not None else length or None
+
+
+async def _send_body(transport: Transport, head: bytes, body: Body, *, is_chunked: bool) -> None:
+    chunks = aiter(body)
+    try:
+        if is_chunked:
+            await _send_chunked(transport, head, chunks)
+        else:
+            await _send_plain(transport, head, chunks, body.length)
+    finally:
+        if isinstance(chunks, AsyncGenerator):  # which only who iterates over it can close
+            await chunks.aclose()
+
+
+async def _send_plain(transport: Transport, prefix: bytes, chunks: AsyncIterator[Chunk], length: int | None) -> None:
+    """Send the chunks as they are, the first together with the head. Without a length, closing ends them."""
+    sent = 0
+    async for chunk in chunks:
+        sent += _size(chunk)
+        if length is not None and sent > length:
+            raise BrokenBodyError(f"more than the {length} bytes that were announced")
+        await _send_chunk(transport, prefix, chunk)
+        prefix = b""
+    if length is not None and sent < length:
+        raise BrokenBodyError(f"{sent} of the {length} bytes that were announced")
+    if prefix:
+        await transport.send(prefix)
+
+
+async def _send_chunked(transport: Transport, prefix: bytes, chunks: AsyncIterator[Chunk]) -> None:
+    """Send in chunked transfer coding (RFC 9112 section 7.1); the CRLF after a chunk goes out with what follows."""
+    async for chunk in chunks:
+        await _send_chunk(transport, b"%s%x\r\n" % (prefix, _size(chunk)), chunk)
+        prefix = b"\r\n"
+    await transport.send(prefix + b"0\r\n\r\n")
+
+
+async def _send_chunk(transport: Transport, prefix: bytes, chunk: Chunk) -> None:
+    if not isinstance(chunk, FileSlice):
+        await transport.send(prefix, chunk)
+        return
+    sent = await transport.send_file(prefix, chunk)
+    if sent < chunk.length:
+        raise BrokenBodyError(f"the file ended {chunk.length - sent} bytes early")
+
+
+def _size(chunk: Chunk) -> int:
+    size = chunk.length if isinstance(chunk, FileSlice) else len(chunk)
+    assert size > 0, "an empty chunk"  # it would end a chunked body
+    return size

@@ -1,0 +1,139 @@
+"""Accepts connections, bounds their number, and ends gracefully."""
+
+import errno
+import socket
+from collections.abc import Callable, Sequence
+
+import trio
+
+from s3proxy.http1.connection import Incident, Occupancy, ServerConnection, Service
+from s3proxy.http1.limits import Limits
+from s3proxy.http1.messages import Handler, Response
+from s3proxy.http1.transfer import SocketTransport
+
+# Too many descriptors here or in the system, or no memory for one more: it passes, so wait and try again.
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+# The listening socket itself is unusable. All else, by accept(2), is the fault of the one connection.
+_UNUSABLE = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP, errno.EFAULT))
+_RETRY_SECONDS = 0.1  # trio.serve_listeners waits as long
+
+_MAX_REFUSALS = 64  # told at one time that there is no room; with more than that at the door, it just closes
+_DISK_THREADS = 16  # waiting for pages of files being sent: enough to keep a disk's queue filled
+
+
+class HttpServer:
+    """Serves HTTP/1.1 on any number of listeners until it is drained.
+
+    One server serves once: make another to serve again.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        error_response: Callable[[int, str], Response],
+        *,
+        observe: Callable[[Incident, Exception], None],
+        limits: Limits | None = None,
+    ) -> None:
+        """Make a server; nothing happens before ``serve``.
+
+        Args:
+            handler: answers the requests.
+            error_response: given a status and a reason, makes the response to what never reaches the handler (400,
+                408, 414, 417, 431, 501, 503, 505) or breaks it (500). Must not raise.
+            observe: told about each incident, in the middle of things: it must neither block nor raise.
+            limits: what is granted; the defaults when None.
+        """
+        self._limits = limits or Limits()
+        self._service = Service(handler=handler, error_response=error_response, limits=self._limits, observe=observe)
+        self._occupancy = Occupancy()
+        self._accepting = trio.CancelScope()
+        self._disk = trio.CapacityLimiter(_DISK_THREADS)
+        self._refusals = 0
+
+    def __repr__(self) -> str:
+        occupancy = self._occupancy
+        return (
+            f"<HttpServer: {occupancy.connections} connections, {len(occupancy.idle)} idle"
+            f"{', draining' if occupancy.is_draining else ''}>"
+        )
+
+    @property
+    def connections(self) -> int:
+        """How many connections are being served."""
+        return self._occupancy.connections
+
+    async def serve(
+        self,
+        listeners: Sequence[trio.SocketListener],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until ``drain`` was called and the last response is sent, or its time is over.
+
+        Closes: the listeners, as soon as it stops accepting.
+
+        Raises:
+            OSError: a listener cannot be accepted from.
+        """
+        async with trio.open_nursery() as connections:
+            try:
+                with self._accepting:
+                    async with trio.open_nursery() as doors:
+                        for listener in listeners:
+                            doors.start_soon(self._accept, listener, connections)
+                        task_status.started()
+            finally:
+                for listener in listeners:
+                    listener.socket.close()
+            connections.cancel_scope.deadline = trio.current_time() + self._limits.drain_seconds
+
+    def drain(self) -> None:
+        """Begin the graceful end: accept nothing, close what is idle, let requests in flight finish."""
+        self._occupancy.is_draining = True
+        self._accepting.cancel()
+        for scope in self._occupancy.idle:
+            scope.cancel()
+
+    async def _accept(self, listener: trio.SocketListener, connections: trio.Nursery) -> None:
+        if listener.socket.family != socket.AF_UNIX:
+            # A response is one send or ends with one, so waiting to fill a packet only delays. Inherited on accept.
+            listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while True:
+            try:
+                accepted, address = await listener.socket.accept()
+            except OSError as error:
+                if error.errno in _UNUSABLE:
+                    raise
+                if error.errno in _EXHAUSTED:
+                    self._service.observe(Incident.ACCEPT_FAILED, error)
+                    await trio.sleep(_RETRY_SECONDS)
+                continue
+            self._admit(accepted, address, connections)
+
+    def _admit(self, accepted: trio.socket.SocketType, address: object, connections: trio.Nursery) -> None:
+        # From here on a plain socket, so that a system call can be tried before a wait is arranged.
+        family, kind, protocol = accepted.family, accepted.type, accepted.proto
+        sock = socket.socket(family, kind, protocol, fileno=accepted.detach())
+        peer = str(address[0]) if isinstance(address, tuple) else "unix"
+        transport = SocketTransport(sock, peer, stall_seconds=self._limits.stall_timeout_seconds, disk=self._disk)
+        if self._occupancy.connections < self._limits.max_connections:
+            self._occupancy.connections += 1
+            connections.start_soon(self._serve_connection, transport)
+        elif self._refusals < _MAX_REFUSALS:
+            self._refusals += 1
+            connections.start_soon(self._turn_away, transport)
+        else:
+            transport.abort()
+
+    async def _serve_connection(self, transport: SocketTransport) -> None:
+        try:
+            await ServerConnection(transport, self._service, self._occupancy).serve()
+        finally:
+            self._occupancy.connections -= 1
+
+    async def _turn_away(self, transport: SocketTransport) -> None:
+        try:
+            await ServerConnection(transport, self._service, self._occupancy).turn_away()
+        finally:
+            self._refusals -= 1
