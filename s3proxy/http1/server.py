@@ -63,12 +63,7 @@ class HttpServer:
         """How many connections are being served."""
         return self._occupancy.connections
 
-    async def serve(
-        self,
-        listeners: Sequence[trio.SocketListener],
-        *,
-        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-    ) -> None:
+    async def serve(self, listeners: Sequence[trio.SocketListener]) -> None:
         """Serve until ``drain`` was called and the last response is sent, or its time is over.
 
         Closes: the listeners, as soon as it stops accepting.
@@ -82,7 +77,6 @@ class HttpServer:
                     async with trio.open_nursery() as doors:
                         for listener in listeners:
                             doors.start_soon(self._accept, listener, connections)
-                        task_status.started()
             finally:
                 for listener in listeners:
                     listener.socket.close()
