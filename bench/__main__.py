@@ -1,0 +1,182 @@
+"""The command line of the bench: ``python -m bench list | run | compare``."""
+
+import argparse
+import dataclasses
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from bench import BenchError
+from bench.cases import Case, Session, Settings
+from bench.dataset import Dataset
+from bench.goals import goals_table
+from bench.machine import describe
+from bench.report import ResultsFile, difference, facts, read_results, tables, turn_line
+from bench.runner import run_cases
+from bench.samples import Failure, Sample, summarise
+from bench.targets import TARGETS, Target, nginx_program
+from bench.workloads import all_cases
+
+_DESCRIPTORS = 8192
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0; or 1 when a turn failed or the command could not do its work. A goal that is missed is no failure.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Servers side by side under the same load.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("list", help="show the cases and the targets").set_defaults(command=_list)
+    run = commands.add_parser(
+        "run", help="measure", formatter_class=argparse.ArgumentDefaultsHelpFormatter, description=_run.__doc__
+    )
+    _add_run_options(run)
+    run.set_defaults(command=_run)
+    compare = commands.add_parser("compare", help="show a run against its goals, or against an earlier run")
+    compare.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="one run; or an old and a new one")
+    compare.set_defaults(command=_compare)
+    return parser
+
+
+def _add_run_options(run: argparse.ArgumentParser) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    usual = Settings(server_cores=frozenset(cores[:1]), load_cores=frozenset(cores[:2][-1:]))
+    run.add_argument("cases", nargs="*", default=["*"], metavar="CASE", help="names or patterns such as 'get-*'")
+    run.add_argument("--targets", default=",".join(target.name for target in TARGETS), help="separated by commas")
+    run.add_argument("--out", type=Path, default=Path("bench-results"), metavar="DIR", help="for results.jsonl")
+    run.add_argument(
+        "--data", type=Path, metavar="DIR", help="make the files below this directory, not the temporary one"
+    )
+    run.add_argument("--rounds", type=int, default=usual.rounds, help="turns of each target")
+    run.add_argument("--seconds", type=float, default=usual.seconds, help="measured in each turn")
+    run.add_argument("--warm-seconds", type=float, default=usual.warm_seconds, help="before that")
+    run.add_argument("--connections", type=int, help="in place of each case's own number")
+    run.add_argument("--keys", type=int, default=usual.keys, help="files in the listed bucket")
+    run.add_argument("--slow-seconds", type=float, default=usual.slow_seconds, help="length of the memory case")
+    run.add_argument("--server-cores", type=_cores, default=_shown(usual.server_cores), help="such as 0 or 0,1")
+    run.add_argument("--load-cores", type=_cores, default=_shown(usual.load_cores), help="such as 1")
+
+
+def _cores(text: str) -> frozenset[int]:
+    return frozenset(int(part) for part in text.split(","))
+
+
+def _shown(cores: frozenset[int]) -> str:
+    return ",".join(map(str, sorted(cores)))
+
+
+def _list(_options: argparse.Namespace) -> int:
+    print("cases:")
+    for case in all_cases():
+        print(f"  {case.name:<16}{', '.join(case.targets)}")
+    print("targets:")
+    for target in TARGETS:
+        reason = target.absence()
+        print(f"  {target.name:<16}{f'ABSENT: {reason}' if reason else target.summary}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Measure every chosen case on every chosen target that is here, in turn, and print tables and goals."""
+    cases = _chosen_cases(options.cases)
+    targets = _present_targets(options.targets.split(","))
+    settings = _settings(options)
+    _raise_descriptor_limit()
+    results = ResultsFile(options.out)
+
+    def report(entry: Sample | Failure) -> None:
+        results.add(entry)
+        print(turn_line(entry), flush=True)
+
+    with _session(settings, options.data) as session:
+        machine = describe(session.scratch, settings.server_cores, settings.load_cores, nginx_program())
+        results.add(machine)
+        print(facts(machine), flush=True)
+        run_cases(session, cases, targets, report)
+    whole = read_results(options.out)
+    print(f"\n{tables(whole)}\n\n{goals_table(summarise(whole.samples))}\n\nwritten to {results.path}")
+    return 1 if whole.failures else 0
+
+
+def _chosen_cases(patterns: Sequence[str]) -> list[Case]:
+    chosen = [case for case in all_cases() if any(fnmatchcase(case.name, pattern) for pattern in patterns)]
+    if not chosen:
+        raise BenchError(f"no case is named {' or '.join(patterns)}; see: python -m bench list")
+    return chosen
+
+
+def _present_targets(names: Sequence[str]) -> list[Target]:
+    unknown = set(names) - {target.name for target in TARGETS}
+    if unknown:
+        raise BenchError(f"no target is named {' or '.join(sorted(unknown))}; see: python -m bench list")
+    present = []
+    for target in TARGETS:
+        if target.name in names:
+            reason = target.absence()
+            if reason:
+                print(f"SKIPPED {target.name}: {reason}", flush=True)
+            else:
+                present.append(target)
+    if not present:
+        raise BenchError("none of the targets is installed here")
+    return present
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    missing = (options.server_cores | options.load_cores) - os.sched_getaffinity(0)
+    if missing:
+        raise BenchError(f"this process may not run on core {min(missing)}")
+    if options.server_cores & options.load_cores:
+        print("NOTE: server and load share a core: only their CPU figures mean something", flush=True)
+    given = {each.name: getattr(options, each.name) for each in dataclasses.fields(Settings)}
+    return Settings(**given)
+
+
+def _raise_descriptor_limit() -> None:
+    """Room for the slow clients, here and in the servers, which inherit the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
+@contextmanager
+def _session(settings: Settings, below: Path | None) -> Iterator[Session]:
+    with tempfile.TemporaryDirectory(prefix="s3proxy-bench-", dir=below) as name:
+        top = Path(name)
+        for part in ("root", "sources", "scratch"):
+            (top / part).mkdir()
+        dataset = Dataset(top / "root", top / "sources")
+        yield Session(settings=settings, dataset=dataset, scratch=top / "scratch")
+
+
+def _compare(options: argparse.Namespace) -> int:
+    runs = [read_results(directory) for directory in options.directories]
+    if len(runs) == 1:
+        machine = f"{facts(runs[0].machine)}\n\n" if runs[0].machine else ""
+        print(f"{machine}{tables(runs[0])}\n\n{goals_table(summarise(runs[0].samples))}")
+    elif len(runs) == 2:
+        print(difference(runs[0], runs[1]))
+    else:
+        raise BenchError("compare takes one run, or two")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""A case is one piece of work of one size: what to make ready, which targets can do it, and how it is measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.dataset import Dataset
+from bench.measure import Usage
+from bench.requests import Endpoint
+from bench.samples import Metrics
+from bench.targets import Server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How long and how hard."""
+
+    seconds: float = 3.0
+    warm_seconds: float = 1.0
+    rounds: int = 3
+    connections: int | None = None
+    """In place of each case's own number."""
+    keys: int = 100_000
+    slow_seconds: float = 30.0
+    server_cores: frozenset[int]
+    load_cores: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run: its settings, its files, and a directory for what servers leave."""
+
+    settings: Settings
+    dataset: Dataset
+    scratch: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one turn gave. ``usage`` is None where the load generator cannot be the limit."""
+
+    metrics: Metrics
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One row of the table, for each of its targets."""
+
+    workload: str
+    name: str
+    targets: tuple[str, ...]
+    """Those for which the case means something, the baseline last."""
+    prepare: Callable[[Session, Endpoint | None], None]
+    """Called once, with a server that speaks S3 if there is one among the targets."""
+    measure: Callable[[Session, Server], Outcome]
+    """Called with a server just started: warms, checks, and measures it."""
+    once: bool = False
+    """One turn is enough: the case takes long, and its figures do not scatter."""

@@ -1,0 +1,95 @@
+"""One request at a time, for what is not measured by throughput: preparing, checking, listing."""
+
+import http.client
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from bench import BenchError
+from bench.content import MIB, Thing, content
+from bench.requests import BUCKET, Endpoint, call_headers
+from bench.signing import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD, Call, encode_query
+
+_TIMEOUT_SECONDS = 120
+_NO_QUERY: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A whole response."""
+
+    status: int
+    body: bytes
+
+
+class Client:
+    """A connection to one server. *Closes:* use ``connected``, which closes it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self.connection = http.client.HTTPConnection(
+            endpoint.host, endpoint.port, timeout=_TIMEOUT_SECONDS, blocksize=MIB
+        )
+
+    def get(self, path: str, query: Mapping[str, str] = _NO_QUERY) -> Response:
+        """GET ``path``, which is encoded already."""
+        call = Call(method="GET", path=path, query=query, headers={})
+        target = f"{path}?{encode_query(query)}" if query else path
+        self.connection.request("GET", target, headers=call_headers(self._endpoint, call))
+        return self._response()
+
+    def put(self, path: str, body: bytes | BinaryIO | Iterable[bytes] = b"", length: int = 0) -> Response:
+        """PUT ``length`` bytes to ``path``."""
+        payload = UNSIGNED_PAYLOAD if length else EMPTY_PAYLOAD
+        call = Call(method="PUT", path=path, query={}, headers={}, payload=payload)
+        headers = {**call_headers(self._endpoint, call), "content-length": str(length)}
+        self.connection.request("PUT", path, body=body if length else None, headers=headers)
+        return self._response()
+
+    def _response(self) -> Response:
+        response = self.connection.getresponse()
+        return Response(status=response.status, body=response.read())
+
+
+@contextmanager
+def connected(endpoint: Endpoint) -> Iterator[Client]:
+    """A client whose connection is closed at the end.
+
+    Raises:
+        BenchError: the connection broke, or what came was not HTTP.
+    """
+    client = Client(endpoint)
+    try:
+        yield client
+    except (OSError, http.client.HTTPException) as error:
+        raise BenchError(f"{endpoint.authority}: {type(error).__name__}: {error}") from error
+    finally:
+        client.connection.close()
+
+
+def expect(response: Response, *statuses: int) -> Response:
+    """The response, if its status is one of ``statuses``.
+
+    Raises:
+        BenchError: it is another.
+    """
+    if response.status not in statuses:
+        raise BenchError(f"status {response.status} instead of {statuses}: {response.body[:400]!r}")
+    return response
+
+
+def check_objects(endpoint: Endpoint, objects: Iterable[Thing]) -> None:
+    """Read objects whole and compare every byte.
+
+    Raises:
+        BenchError: one is missing or differs.
+    """
+    with connected(endpoint) as client:
+        for each in objects:
+            body = expect(client.get(f"/{BUCKET}/{each.key}"), 200).body
+            if len(body) != each.size or any(
+                body[start : start + MIB] != content(each.number, start, min(start + MIB, each.size))
+                for start in range(0, each.size, MIB)
+            ):
+                raise BenchError(f"{each.key} does not hold what was written ({len(body)} bytes came)")

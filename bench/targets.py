@@ -1,0 +1,231 @@
+"""The servers: how each is started over the same directory, fairly configured, and stopped.
+
+A target that is not installed is named as absent; none is faked. Fair means: one serving process, no access log,
+keep-alive without end, and for nginx what its documentation advises for static files: sendfile, tcp_nopush and
+open_file_cache.
+"""
+
+import getpass
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import BenchError
+from bench.measure import running_on
+from bench.requests import Endpoint
+from bench.signing import Credentials
+
+_HOST = "127.0.0.1"
+_START_SECONDS = 30
+_STOP_SECONDS = 15
+_CREDENTIALS = Credentials(access_key="AKBENCHBENCHBENCH234", secret_key="only-for-the-bench-on-loopback")  # noqa: S106
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a server finds and leaves things: the root of the buckets, a directory of its own, its port."""
+
+    root: Path
+    scratch: Path
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One way to serve the files."""
+
+    name: str
+    summary: str
+    absence: Callable[[], str | None]
+    """Why it cannot run here, or None when it can."""
+    command: Callable[[Place], list[str]]
+    """Writes the configuration and gives the command; the server stays in the foreground."""
+    credentials: Credentials | None = None
+    speaks_s3: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A target that accepts connections. ``pid`` is that of the process at the head of it."""
+
+    target: Target
+    endpoint: Endpoint
+    pid: int
+
+
+@contextmanager
+def started(target: Target, root: Path, scratch: Path, cores: Set[int]) -> Iterator[Server]:
+    """Start a target over ``root`` on ``cores``, wait until it accepts, and stop it at the end.
+
+    Raises:
+        BenchError: it ended, or did not accept in time; with the last lines that it wrote.
+    """
+    place = Place(root=root, scratch=scratch, port=_free_port())
+    log = scratch / f"{target.name}.log"
+    with log.open("wb") as output, running_on(cores):
+        process = subprocess.Popen(
+            target.command(place), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        _wait_until_accepts(process, place.port, log)
+        endpoint = Endpoint(host=_HOST, port=place.port, credentials=target.credentials)
+        yield Server(target=target, endpoint=endpoint, pid=process.pid)
+        if process.poll() is not None:
+            raise BenchError(f"ended with code {process.returncode}: {_last_lines(log)}")
+    finally:
+        _stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_accepts(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), socket.create_connection((_HOST, port), timeout=1):
+            return
+        time.sleep(0.02)
+    raise BenchError(f"did not start: {_last_lines(log)}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _last_lines(log: Path) -> str:
+    return " | ".join(log.read_text(errors="replace").splitlines()[-5:]) or "it wrote nothing"
+
+
+_S3PROXY = """\
+[server]
+drain_seconds = 1
+[auth]
+mode = "{mode}"
+[store]
+fsync = {fsync}
+[log]
+access = "off"
+"""
+
+_USER = """\
+[[users]]
+name = "bench"
+access_key = "{access_key}"
+secret_key = "{secret_key}"
+id = "{owner}"
+"""
+
+
+def _s3proxy_absence() -> str | None:
+    missing = importlib.util.find_spec("s3proxy") is None or importlib.util.find_spec("s3proxy.__main__") is None
+    return "the package s3proxy is not importable" if missing else None
+
+
+def _s3proxy_command(place: Place, credentials: Credentials | None = None, *, fsync: bool = True) -> list[str]:
+    text = _S3PROXY.format(mode="signature" if credentials else "open", fsync=str(fsync).lower())
+    if credentials:  # the same owner as in open mode, so that both see the same buckets
+        text += _USER.format(
+            access_key=credentials.access_key, secret_key=credentials.secret_key, owner=getpass.getuser()
+        )
+    config = place.scratch / "s3proxy.toml"
+    config.write_text(text)
+    listen = f"{_HOST}:{place.port}"
+    serve = ["serve", "--root", str(place.root), "--listen", listen, "--config", str(config)]
+    return [sys.executable, "-m", "s3proxy", *serve]
+
+
+_NGINX = """\
+{user}
+worker_processes 1;
+daemon off;
+pid {scratch}/nginx.pid;
+error_log {scratch}/nginx-error.log warn;
+events {{ worker_connections 8192; }}
+http {{
+    default_type application/octet-stream;
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    tcp_nodelay on;
+    keepalive_requests 1000000000;
+    open_file_cache max=10000 inactive=60s;
+    client_max_body_size 0;
+    client_body_temp_path {scratch}/nginx-body;
+    proxy_temp_path {scratch}/nginx-proxy;
+    fastcgi_temp_path {scratch}/nginx-fastcgi;
+    uwsgi_temp_path {scratch}/nginx-uwsgi;
+    scgi_temp_path {scratch}/nginx-scgi;
+    server {{
+        listen 127.0.0.1:{port} backlog=2048;
+        root {root};
+        location / {{ dav_methods PUT; create_full_put_path on; }}
+    }}
+}}
+"""
+
+
+def nginx_program() -> str | None:
+    """Where nginx is; Debian keeps it out of a user's PATH."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+
+
+def _nginx_absence() -> str | None:
+    return None if nginx_program() else "nginx is not installed (on Debian: apt install nginx-light)"
+
+
+def _nginx_command(place: Place) -> list[str]:
+    # As root nginx would hand its worker to www-data, who cannot read the files.
+    user = "user root;" if os.geteuid() == 0 else ""
+    config = place.scratch / "nginx.conf"
+    config.write_text(_NGINX.format(user=user, scratch=place.scratch, root=place.root, port=place.port))
+    return [str(nginx_program()), "-p", str(place.scratch), "-c", str(config)]
+
+
+TARGETS = (
+    Target(
+        name="s3proxy",
+        summary="open authentication, fsync on",
+        absence=_s3proxy_absence,
+        command=_s3proxy_command,
+    ),
+    Target(
+        name="s3proxy-signed",
+        summary="every request with a Signature Version 4, fsync on",
+        absence=_s3proxy_absence,
+        command=lambda place: _s3proxy_command(place, _CREDENTIALS),
+        credentials=_CREDENTIALS,
+    ),
+    Target(
+        name="s3proxy-nofsync",
+        summary="open authentication, fsync off",
+        absence=_s3proxy_absence,
+        command=lambda place: _s3proxy_command(place, fsync=False),
+    ),
+    Target(
+        name="nginx",
+        summary="static files by sendfile; PUT by its DAV module, which neither hashes nor syncs",
+        absence=_nginx_absence,
+        command=_nginx_command,
+        speaks_s3=False,
+    ),
+)
+
+BASELINE = "nginx"

@@ -1,0 +1,44 @@
+"""Requests per second and what they cost: the measurement that GET, range GET and PUT share."""
+
+from collections.abc import Sequence
+
+from bench import BenchError
+from bench.cases import Outcome, Settings
+from bench.content import GIB, MIB
+from bench.load import Load, Tally
+from bench.measure import Stopwatch, Usage, peak_rss_bytes
+from bench.requests import Request
+from bench.samples import Metrics, percentile
+from bench.targets import Server
+
+
+def measure_throughput(server: Server, requests: Sequence[Request], connections: int, settings: Settings) -> Outcome:
+    """Warm the server, then load it for the time that the settings say.
+
+    Raises:
+        BenchError: a wrong response, or no response at all in the whole time.
+    """
+    with Load(server.endpoint, requests, settings.connections or connections) as load:
+        load.run(settings.warm_seconds)
+        stopwatch = Stopwatch(server.pid)
+        tally = load.run(settings.seconds)
+        usage = stopwatch.stop()
+    if not tally.latencies:
+        raise BenchError(f"no request ended within {settings.seconds} s: take longer (--seconds)")
+    return Outcome(metrics=throughput_metrics(tally, usage, peak_rss_bytes(server.pid)), usage=usage)
+
+
+def throughput_metrics(tally: Tally, usage: Usage, peak_rss: int) -> Metrics:
+    """The figures of one stretch of load."""
+    return {
+        "requests_per_second": len(tally.latencies) / tally.seconds,
+        "mb_per_second": tally.body_bytes / tally.seconds / 1e6,
+        "p50_ms": percentile(tally.latencies, 0.5) / 1e6,
+        "p99_ms": percentile(tally.latencies, 0.99) / 1e6,
+        "cpu_seconds_per_gib": usage.server / (tally.body_bytes / GIB),
+        "cpu_us_per_request": usage.server / len(tally.latencies) * 1e6,
+        "peak_rss_mib": peak_rss / MIB,
+        "server_cores": usage.server / usage.seconds,
+        "load_cores": usage.load / usage.seconds,
+        "other_cores": usage.others / usage.seconds,
+    }

@@ -1,0 +1,39 @@
+"""GET of whole objects that are in the page cache, over keep-alive connections."""
+
+from functools import partial
+
+from bench.cases import Case, Outcome, Session
+from bench.client import check_objects
+from bench.content import KIB, MIB, size_name
+from bench.dataset import objects_of
+from bench.requests import Endpoint, render_get
+from bench.targets import Server
+from bench.throughput import measure_throughput
+
+_CONNECTIONS = {4 * KIB: 32, 64 * KIB: 32, MIB: 16, 64 * MIB: 8}
+_CHECKED = 4
+
+
+def cases() -> list[Case]:
+    """One case a size."""
+    return [
+        Case(
+            workload="get",
+            name=f"get-{size_name(size)}",
+            targets=("s3proxy", "s3proxy-signed", "nginx"),
+            prepare=partial(_prepare, size),
+            measure=partial(_measure, size),
+        )
+        for size in _CONNECTIONS
+    ]
+
+
+def _prepare(size: int, session: Session, endpoint: Endpoint | None) -> None:
+    session.dataset.make_objects(size, endpoint)
+
+
+def _measure(size: int, session: Session, server: Server) -> Outcome:
+    objects = objects_of(size)
+    check_objects(server.endpoint, objects[:_CHECKED])
+    requests = [render_get(server.endpoint, each) for each in objects]
+    return measure_throughput(server, requests, _CONNECTIONS[size], session.settings)
