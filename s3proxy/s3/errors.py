@@ -62,6 +62,11 @@ class ErrorCode(Enum):
     )
     INVALID_ARGUMENT = ("InvalidArgument", 400, "Invalid Argument")
     INVALID_BUCKET_NAME = ("InvalidBucketName", 400, "The specified bucket is not valid.")
+    INVALID_CHUNK_SIZE_ERROR = (
+        "InvalidChunkSizeError",
+        403,
+        "Only the last chunk is allowed to have a size less than 8192 bytes",
+    )
     INVALID_DIGEST = ("InvalidDigest", 400, "The Content-MD5 or checksum value that you specified is not valid.")
     INVALID_OBJECT_STATE = (
         "InvalidObjectState",
@@ -91,6 +96,11 @@ class ErrorCode(Enum):
         "MalformedACLError",
         400,
         "The ACL that you provided was not well formed or did not validate against our published schema.",
+    )
+    MALFORMED_TRAILER_ERROR = (
+        "MalformedTrailerError",
+        400,
+        "The request contained trailing data that was not well-formed or did not conform to our published schema.",
     )
     MALFORMED_XML = (
         "MalformedXML",
@@ -212,10 +222,18 @@ class S3Error(Exception):
         code: the row of the table.
         message: what is wrong with this request, where the default would leave the user guessing.
         detail: extra elements of the document, in order, as AWS gives them (``{"ArgumentName": "max-keys"}``).
+        headers: response headers that the status calls for (``{"Allow": "GET, HEAD"}`` with a 405).
     """
 
-    def __init__(self, code: ErrorCode, message: str | None = None, detail: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str | None = None,
+        detail: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(f"{code.wire_name}: {message or code.message}")
         self.code = code
         self.message = message or code.message
         self.detail = detail or {}
+        self.headers = headers or {}
