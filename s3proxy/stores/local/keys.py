@@ -67,7 +67,7 @@ def _escaped(segment: str, prefix: str) -> str:
     if len(name.encode()) <= _NAME_MAX:
         return name
     chunk = _first_chunk(segment)
-    return f"{LONG}{_payload(chunk)}/{_escaped(segment[len(chunk) :], prefix)}"
+    return f"{long_name(chunk)}/{_escaped(segment[len(chunk) :], prefix)}"
 
 
 def file_place(segment: str) -> str:
@@ -121,7 +121,7 @@ def places_of(key: Key) -> tuple[str | None, str]:
 
 
 def key_at(path: str) -> Key | None:
-    """The key of a regular file at ``path`` below its bucket, the inverse of ``places_of``; None when it is no key's."""
+    """The key of a regular file at ``path``, the inverse of ``places_of``; None when that is no key's place."""
     *parents, name = path.split("/")
     segments: list[str | None] = []
     within = ""
@@ -165,6 +165,19 @@ def directory_segment(name: str, within: str = "") -> str | None:
         return name
     segment = "" if name == ESCAPE else chunk_of(within) + _unescaped(name)
     return segment if directory_place(segment) == within + name else None
+
+
+def long_directory(name: str, within: str = "") -> str | None:
+    """The characters that begin every segment in the ``.%l`` directory ``name``; None when it holds no key."""
+    if not _is_text(name):
+        return None
+    rest = _unescaped(name)
+    return chunk_of(within) + rest if long_name(rest) == name else None
+
+
+def long_name(chunk: str) -> str:
+    """The name of the ``.%l`` directory for one chunk of a segment."""
+    return LONG + _payload(chunk)
 
 
 def chunk_of(within: str) -> str:

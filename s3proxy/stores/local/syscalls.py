@@ -10,6 +10,7 @@ import functools
 import os
 import platform
 import stat
+from collections.abc import Callable
 
 _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_NO_SYMLINKS = 0x04
@@ -23,16 +24,19 @@ _RENAME_EXCHANGE = 2
 _OPENAT2 = 437  # the same on every architecture
 _RENAMEAT2 = {"x86_64": 316, "aarch64": 276}
 
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ENODEV})
+"""What the kernel says where there is no file or directory of ours: nothing at all, a file as a parent, a symbolic
+link, a name that this file system cannot hold, a socket or a device without a driver."""
+
 _PATH_MAX = 4095  # bytes of one path that the kernel takes, without its NUL
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]  # noqa: RUF012 (ctypes wants it so)
+_OpenHow = ctypes.c_uint64 * 3  # flags, mode, resolve
 
 
-def _bind_openat2() -> ctypes._NamedFuncPointer:
+def _bind_openat2() -> Callable[..., int]:
     # A function pointer of its own: the argument types differ from renameat2's.
     call = ctypes.CDLL(None, use_errno=True).syscall
     call.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -45,7 +49,7 @@ _HOW_SIZE = ctypes.sizeof(_OpenHow)
 
 
 @functools.cache
-def _how(flags: int, mode: int, resolve: int) -> _OpenHow:
+def _how(flags: int, mode: int, resolve: int) -> "ctypes.Array[ctypes.c_uint64]":
     # The kernel only reads it, so all threads share one; a handful of combinations exist.
     return _OpenHow(flags, mode, resolve)
 
@@ -60,9 +64,9 @@ def _has_openat2() -> bool:
     return True
 
 
-def _open_by_openat2(dir_fd: int, path: bytes, how: _OpenHow) -> int:
+def _open_by_openat2(dir_fd: int, path: bytes, how: "ctypes.Array[ctypes.c_uint64]") -> int:
     while True:
-        fd: int = _openat2(_OPENAT2, dir_fd, path, ctypes.addressof(how), _HOW_SIZE)
+        fd = _openat2(_OPENAT2, dir_fd, path, ctypes.addressof(how), _HOW_SIZE)
         if fd >= 0:
             return fd
         number = ctypes.get_errno()
@@ -134,7 +138,7 @@ def open_beneath(dir_fd: int, path: str | bytes, flags: int, mode: int = 0, *, c
         raise
 
 
-def _bind_renameat2() -> "functools.partial[int] | ctypes._NamedFuncPointer":
+def _bind_renameat2() -> Callable[..., int]:
     arguments = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
     try:
         call = _libc.renameat2

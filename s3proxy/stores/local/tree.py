@@ -27,10 +27,6 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _LOOK = os.O_PATH | os.O_NOFOLLOW
 
-# What the kernel says where there is no regular file: nothing at all, a file as a parent, a symbolic link, a name that
-# this file system cannot hold, a socket or a device without a driver.
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ENODEV})
-
 # No hard link to a file of another user (protected_hardlinks), none on this file system, too many; no exchange.
 _NO_EXCHANGE = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EINVAL})
 
@@ -65,7 +61,7 @@ def _open_file(bucket_fd: int, path: str, cached: bool) -> tuple[int, os.stat_re
     try:
         fd = syscalls.open_beneath(bucket_fd, path, _READ, cached=cached)
     except OSError as error:
-        if error.errno in _ABSENT:
+        if error.errno in syscalls.ABSENT:
             return None
         raise
     status = os.fstat(fd)
@@ -165,7 +161,7 @@ class _Tree:
         try:
             fd = syscalls.open_beneath(self._bucket_fd, directory or ".", _DIRECTORY)
         except OSError as error:
-            if error.errno not in _ABSENT:
+            if error.errno not in syscalls.ABSENT:
                 raise
             fd = self._make_directories(directory)
         try:
@@ -269,7 +265,7 @@ def _unlink_file(bucket_fd: int, path: str, *, sync: bool) -> bool:
     try:
         fd = syscalls.open_beneath(bucket_fd, directory or ".", _DIRECTORY)
     except OSError as error:
-        if error.errno in _ABSENT:
+        if error.errno in syscalls.ABSENT:
             return False
         raise
     try:
@@ -353,7 +349,7 @@ def _kind(place: Place) -> int:
     try:
         return stat.S_IFMT(os.stat(place[1], dir_fd=place[0], follow_symlinks=False).st_mode)
     except OSError as error:
-        if error.errno in _ABSENT:
+        if error.errno in syscalls.ABSENT:
             return 0
         raise
 
@@ -362,7 +358,7 @@ def _kind_at(bucket_fd: int, path: str) -> int:
     try:
         fd = syscalls.open_beneath(bucket_fd, path, _LOOK)
     except OSError as error:
-        if error.errno in _ABSENT:
+        if error.errno in syscalls.ABSENT:
             return 0
         raise
     try:
