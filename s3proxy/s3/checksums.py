@@ -15,7 +15,7 @@ from isal import isal_zlib
 
 from s3proxy.http1.messages import Request
 from s3proxy.s3.errors import ErrorCode, S3Error
-from s3proxy.s3.model import Checksum, ChecksumAlgorithm, ChecksumType
+from s3proxy.s3.model import Checksum, ChecksumAlgorithm, ChecksumType, ETag
 
 _CHECKSUM_PREFIX = b"x-amz-checksum-"
 _CHECKSUM_HEADERS = {_CHECKSUM_PREFIX + member.value.lower().encode(): member for member in ChecksumAlgorithm}
@@ -228,7 +228,7 @@ def full_object_checksum(algorithm: ChecksumAlgorithm, parts: Iterable[tuple[str
     return Checksum(algorithm, base64.b64encode(digest).decode(), ChecksumType.FULL_OBJECT)
 
 
-def multipart_etag(part_etags: Sequence[str]) -> str:
-    """The ETag, without quotes, of an object joined from parts whose ETags are the MD5s of their bytes."""
+def multipart_etag(part_etags: Sequence[ETag]) -> ETag:
+    """The ETag of an object joined from parts whose ETags are the MD5s of their bytes."""
     digests = b"".join([bytes.fromhex(etag) for etag in part_etags])
-    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(part_etags)}"
+    return ETag(f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(part_etags)}")
