@@ -2,6 +2,7 @@
 
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -87,10 +88,11 @@ class AccessLog:
         return f"{self._stamp}.{milliseconds % 1000:03d}Z"
 
 
-def log_error(message: str) -> None:
-    """Say on standard error what an operator should know; one line, or a traceback behind it."""
+def log_error(message: str, error: BaseException | None = None) -> None:
+    """Say on standard error what an operator should know, with the traceback of ``error`` behind it."""
+    trace = "" if error is None else "".join(traceback.format_exception(error))
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"s3proxy: {message}\n")
+        sys.stderr.write(f"s3proxy: {message}\n{trace}")
         sys.stderr.flush()
 
 
