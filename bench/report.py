@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench import BenchError
 from bench.machine import Machine
-from bench.samples import Failure, Sample, Summary, ratio, summarise, value
-from bench.targets import BASELINE
+from bench.samples import Failure, Sample, Summary, best, ratio, summarise, value
+from bench.targets import BASELINES
 
 RESULTS = "results.jsonl"
 
@@ -102,16 +102,16 @@ def tables(results: Results) -> str:
     workloads = dict.fromkeys(each.workload for each in summaries)
     parts = [_table(name, [each for each in summaries if each.workload == name]) for name in workloads]
     if any(each.load_limited for each in summaries):
-        parts.append("*: the load generator was the limit; compare CPU us/req instead of req/s")
+        parts.append("* the load generator was the limit; compare CPU us/req instead of req/s")
     parts += [turn_line(failure) for failure in results.failures]
     return "\n\n".join(parts)
 
 
 def _table(workload: str, summaries: Sequence[Summary]) -> str:
     columns = [name for name in _COLUMNS if any(name in each.medians for each in summaries)]
-    compared = any(each.target == BASELINE for each in summaries) and _RATIO_OF in columns
+    compared = any(each.target in BASELINES for each in summaries) and _RATIO_OF in columns
     titles = [workload, "target", *(_COLUMNS[name][0] for name in columns)]
-    titles += [f"x {BASELINE}", "spread"] if compared else ["spread"]
+    titles += ["x nginx", "spread"] if compared else ["spread"]
     rows = [[each.case, each.target, *_cells(each, columns)] for each in summaries]
     for row, each in zip(rows, summaries, strict=True):
         if compared:
@@ -131,7 +131,7 @@ def _cells(summary: Summary, columns: Iterable[str]) -> list[str]:
 
 
 def _over_baseline(summaries: Sequence[Summary], summary: Summary) -> float | None:
-    return ratio(summary.medians.get(_RATIO_OF), value(summaries, summary.case, BASELINE, _RATIO_OF))
+    return ratio(summary.medians.get(_RATIO_OF), best(summaries, summary.case, BASELINES, _RATIO_OF))
 
 
 def _optional(number: float | None) -> str:

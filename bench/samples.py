@@ -92,6 +92,11 @@ def value(summaries: Iterable[Summary], case: str, target: str, metric: str) -> 
     return None
 
 
+def best(summaries: Sequence[Summary], case: str, targets: Iterable[str], metric: str) -> float | None:
+    """The largest median of a metric among ``targets``, or None where none has it."""
+    return max((each for target in targets if (each := value(summaries, case, target, metric))), default=None)
+
+
 def ratio(over: float | None, under: float | None) -> float | None:
     """``over / under``, or None where one is missing or nothing."""
     return over / under if over is not None and under else None
