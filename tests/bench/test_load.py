@@ -1,0 +1,122 @@
+"""The load generator against a server that answers what it is told to."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bench import BenchError
+from bench.content import KIB, MIB, Thing, content
+from bench.load import Load
+from bench.requests import Endpoint, FileBody, render_get, render_put
+
+Answer = Callable[[bytes], tuple[bytes, ...]]
+"""A whole request in, the response out in pieces; nothing to close the connection."""
+
+
+@contextmanager
+def _serving(answer: Answer) -> Iterator[Endpoint]:
+    """Answer every request of one connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_serve, args=(listener, answer))
+        thread.start()
+        try:
+            yield Endpoint(host="127.0.0.1", port=listener.getsockname()[1])
+        finally:
+            thread.join(10)
+
+
+def _serve(listener: socket.socket, answer: Answer) -> None:
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rb") as stream:
+        try:
+            while request := _read_request(stream.readline, stream.read):
+                pieces = answer(request)
+                if not pieces:
+                    return
+                for piece in pieces:
+                    connection.sendall(piece)
+                    time.sleep(0.001 * (len(pieces) > 1))  # let the load read this one alone
+        except OSError:  # the load has what it wants
+            return
+
+
+def _read_request(readline: Callable[[], bytes], read: Callable[[int], bytes]) -> bytes:
+    head, length = b"", 0
+    while (line := readline()) not in {b"\r\n", b""}:
+        head += line
+        if line.startswith(b"content-length:"):
+            length = int(line.split()[1])
+    return head + read(length)
+
+
+def _ok(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+@pytest.mark.parametrize("size", [0, 4 * KIB, 64 * KIB, 8 * MIB])
+def test_load_counts_responses_of_any_size(size: int) -> None:
+    thing = Thing(key="a", number=3, size=size)
+    response = _ok(content(3, 0, size))
+    with _serving(lambda _: (response,)) as endpoint, Load(endpoint, [render_get(endpoint, thing)], 1) as load:
+        tally = load.run(0.2)
+    assert len(tally.latencies) > 1
+    assert list(tally.latencies) == sorted(tally.latencies)
+    assert size * len(tally.latencies) <= tally.body_bytes <= size * (len(tally.latencies) + 1)
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 4096\r\n\r\n" + content(3, 0, 4096), "404"),
+        (_ok(content(3, 0, 4095)), "4095"),
+        (_ok(content(3, 0, 4096)) + b"x", "was answered"),
+        (_ok(content(4, 0, 4096)), "other bytes"),
+        (b"x" * 9000, "was answered"),
+        (b"", "closed a connection"),
+    ],
+    ids=["status", "length", "too-much", "content", "not-http", "closed"],
+)
+def test_load_with_a_wrong_response_fails(response: bytes, reason: str) -> None:
+    thing = Thing(key="a", number=3, size=4096)
+    with (
+        _serving(lambda _: (response,) if response else ()) as endpoint,
+        Load(endpoint, [render_get(endpoint, thing)], 1) as load,
+        pytest.raises(BenchError, match=reason),
+    ):
+        load.run(5)
+
+
+@pytest.mark.parametrize("cut", [20, 45])
+def test_load_with_a_response_in_two_pieces_waits_for_the_rest(cut: int) -> None:
+    thing = Thing(key="a", number=3, size=8)
+    response = _ok(content(3, 0, 8))
+    pieces = response[:cut], response[cut:]
+    with _serving(lambda _: pieces) as endpoint, Load(endpoint, [render_get(endpoint, thing)], 1) as load:
+        tally = load.run(0.2)
+    assert len(tally.latencies) > 1
+
+
+@pytest.mark.parametrize("size", [4 * KIB, 9 * MIB])
+def test_load_of_uploads_sends_every_byte(tmp_path: Path, size: int) -> None:
+    body = content(5, 0, size)
+    wrong: list[bytes] = []
+
+    def answer(request: bytes) -> tuple[bytes, ...]:
+        if not request.endswith(body):
+            wrong.append(request[:100])
+        return (b"HTTP/1.1 204 No Content\r\n\r\n",)
+
+    path = tmp_path / "body"
+    path.write_bytes(body)
+    with path.open("rb") as file, _serving(answer) as endpoint:
+        data = body if size == 4 * KIB else FileBody(fd=file.fileno(), length=size)
+        with Load(endpoint, [render_put(endpoint, "k", data)], 1) as load:
+            tally = load.run(0.3)
+    assert not wrong
+    assert len(tally.latencies) > 1
+    assert tally.body_bytes >= size * len(tally.latencies)
