@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when it succeeded; 1 when it could not do its work, 2 when it was called wrongly or with a wrong configuration.
+        0 when it succeeded, 1 when it could not do its work, 2 when it was called or configured wrongly.
     """
     options = _parser().parse_args(arguments)
     try:

@@ -24,6 +24,7 @@ class Access:
     request_id: str
     started: float
     """``time.monotonic()`` at the start."""
+    resource: str = "/"
     user: str = "-"
     operation: str = "-"
     error: str = "-"
@@ -53,7 +54,7 @@ class AccessLog:
             return
         milliseconds = (self._clock() - access.started) * 1000
         self._lines.append(
-            f"{self._now()} {access.peer} {access.user} {access.operation} {access.method.decode('latin-1')} "
+            f"{self._now()} {access.peer} {_word(access.user)} {access.operation} {access.method.decode('latin-1')} "
             f"{_printable(access.target)} {status} {access.error} {sent_bytes}{'' if is_complete else ' broken-off'} "
             f"{milliseconds:.1f}ms {access.request_id}\n"
         )
@@ -64,7 +65,7 @@ class AccessLog:
             while True:
                 await trio.sleep(_FLUSH_SECONDS)
                 if self._lines:
-                    await trio.to_thread.run_sync(self.flush, abandon_on_cancel=False)
+                    await trio.to_thread.run_sync(self.flush)
         finally:
             self.flush()
 
@@ -94,6 +95,10 @@ def log_error(message: str, error: BaseException | None = None) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.write(f"s3proxy: {message}\n{trace}")
         sys.stderr.flush()
+
+
+def _word(name: str) -> str:
+    return "".join(c if c.isascii() and c.isprintable() and c != " " else "_" for c in name)
 
 
 def _printable(target: bytes) -> str:

@@ -48,6 +48,11 @@ class VerifiedRequest:
     is_open: bool = False
     """Nothing was checked, by configuration."""
 
+    @property
+    def base_url(self) -> str:
+        """How the client reached us: ``http://host:port``."""
+        return f"http://{(self.request.header(b'host') or b'localhost').decode('latin-1')}"
+
 
 class OpenAuthenticator:
     """Believes every name: the one in ``Credential=``, or that of the user who launched the service.

@@ -1,0 +1,164 @@
+"""One exchange, from a request to its response, in an order that is the security of the whole.
+
+Address, authenticate, route, authorize, then the body: nothing of a request is believed, and no byte of its body is
+asked for, before it is known who sent it and that they may. The only place that turns errors into answers.
+"""
+
+import itertools
+import secrets
+import time
+from dataclasses import dataclass
+
+import trio
+
+from s3proxy.gateway.authenticate import Authenticator
+from s3proxy.gateway.authorize import authorize, authorize_source
+from s3proxy.gateway.dispatch import dispatch
+from s3proxy.gateway.slow_answers import answer_in_time
+from s3proxy.gateway.xml_body import receive_xml
+from s3proxy.http1.messages import ConnectionLostError, Header, Request, Response, Sent
+from s3proxy.s3 import model, responses
+from s3proxy.s3.addressing import parse_address
+from s3proxy.s3.errors import ErrorCode, S3Error
+from s3proxy.s3.requests import BodyKind, RequestText, find_route, header_fields
+from s3proxy.stores.base import ObjectStore, StoreUnavailableError
+from s3proxy.telemetry import Access, AccessLog, log_error
+
+_SLOW = (model.CompleteMultipartUpload, model.CopyObject, model.UploadPartCopy)
+_CLIENT_GONE = 499  # nginx's status for what was never answered; only ever in the access log
+
+# What http1 answers on its own, in S3's words.
+_CODES_BY_STATUS = {
+    400: ErrorCode.INVALID_REQUEST,
+    408: ErrorCode.REQUEST_TIMEOUT,
+    414: ErrorCode.INVALID_URI,
+    417: ErrorCode.EXPECTATION_FAILED,
+    431: ErrorCode.REQUEST_HEADER_SECTION_TOO_LARGE,
+    501: ErrorCode.NOT_IMPLEMENTED,
+    503: ErrorCode.SERVICE_UNAVAILABLE,
+    505: ErrorCode.HTTP_VERSION_NOT_SUPPORTED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a gateway says and listens to."""
+
+    region: str
+    domains: tuple[bytes, ...] = ()
+    """For virtual-host addressing; lower case."""
+
+
+class Gateway:
+    """Answers requests from one store.
+
+    Args:
+        store: where the objects are; the caller closes it after the last request.
+        authenticator: decides who sent a request.
+        settings: region and domains.
+        access_log: told about every request.
+        jobs: a nursery that outlives the requests, for work that goes on when its client has gone.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        authenticator: Authenticator,
+        settings: Settings,
+        access_log: AccessLog,
+        *,
+        jobs: trio.Nursery,
+    ) -> None:
+        self._store = store
+        self._authenticator = authenticator
+        self._settings = settings
+        self._access_log = access_log
+        self._jobs = jobs
+        self._host_id = secrets.token_hex(16)
+        self._host_id_header: Header = (b"x-amz-id-2", self._host_id.encode())
+        self._request_ids = itertools.count(secrets.randbits(56) << 4)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request, errors included.
+
+        Raises:
+            ConnectionLostError: the client went away while it sent the body.
+        """
+        access = Access(
+            peer=request.peer,
+            method=request.method,
+            target=request.target,
+            request_id=f"{next(self._request_ids):016X}",
+            started=time.monotonic(),
+        )
+        try:
+            response = await self._serve(request, access)
+        except ConnectionLostError:
+            self._access_log.write(access, _CLIENT_GONE, 0, is_complete=False)
+            raise
+        except Exception as error:
+            response = self._error(error, access)
+        response.headers.append((b"x-amz-request-id", access.request_id.encode()))
+        response.headers.append(self._host_id_header)
+        status = response.status
+
+        def log(sent: Sent) -> None:
+            self._access_log.write(access, status, sent.body_bytes, is_complete=sent.is_complete)
+
+        response.on_sent = log
+        return response
+
+    def error_response(self, status: int, reason: str) -> Response:
+        """The answer to what never became a request, or broke the handling of one."""
+        code = _CODES_BY_STATUS.get(status, ErrorCode.INTERNAL_ERROR)
+        request_id = f"{next(self._request_ids):016X}"
+        response = responses.error(
+            S3Error(code, reason), is_head=False, resource="/", request_id=request_id, host_id=self._host_id
+        )
+        response.status = status
+        response.headers += [(b"x-amz-request-id", request_id.encode()), self._host_id_header]
+        return response
+
+    async def _serve(self, request: Request, access: Access) -> Response:
+        address = parse_address(request.target, request.header(b"host"), self._settings.domains)
+        access.resource = address.resource
+        verified = self._authenticator.authenticate(request, address)
+        if verified.user is not None:
+            access.user = verified.user.display_name
+        fields = header_fields(request.headers)
+        route = find_route(request.method, address, fields)
+        access.operation = route.operation.__name__
+        await authorize(verified, route.operation, self._store)
+        xml = await receive_xml(verified, route) if route.body is BodyKind.XML else b""
+        operation = route.parse(RequestText(address, fields, xml))
+        await authorize_source(verified, operation, self._store)
+        if not isinstance(operation, _SLOW):
+            return await dispatch(self._store, self._settings.region, verified, operation)
+
+        async def work() -> Response:
+            try:
+                return await dispatch(self._store, self._settings.region, verified, operation)
+            except Exception as error:
+                return self._error(error, access)
+
+        return await answer_in_time(self._jobs, work)
+
+    def _error(self, error: Exception, access: Access) -> Response:
+        failure = self._failure(error, access)
+        access.error = failure.code.wire_name
+        return responses.error(
+            failure,
+            is_head=access.method == b"HEAD",
+            resource=access.resource,
+            request_id=access.request_id,
+            host_id=self._host_id,
+        )
+
+    def _failure(self, error: Exception, access: Access) -> S3Error:
+        if isinstance(error, S3Error):
+            return error
+        if isinstance(error, StoreUnavailableError):
+            log_error(f"request {access.request_id}: the store is unavailable: {error}")
+            return S3Error(ErrorCode.SLOW_DOWN)
+        log_error(f"request {access.request_id}: internal error", error)
+        return S3Error(ErrorCode.INTERNAL_ERROR)
