@@ -127,7 +127,7 @@ class ServerConnection:
             response = self._service.error_response(500, "The response could not be sent.")
             await send_response(self._transport, response, head, keep_alive=False)
             return False
-        return keep_alive
+        return keep_alive and not self._occupancy.is_draining  # which may have begun while it was sent
 
     async def _answer(self, request: Request) -> Response:
         try:
@@ -168,6 +168,8 @@ class ServerConnection:
                 if not data:
                     data = _without_empty_line(await self._receive_first(scope))
                     end = find_head_end(data, limits)
+                    if not end:
+                        scope.deadline = trio.current_time() + limits.head_timeout_seconds
                 while not end and (more := await self._transport.receive()):
                     data += more
                     end = find_head_end(data, limits)
@@ -184,11 +186,9 @@ class ServerConnection:
             return b""
         self._occupancy.idle.add(scope)
         try:
-            data = await self._transport.receive()
+            return await self._transport.receive()
         finally:
             self._occupancy.idle.discard(scope)
-        scope.deadline = trio.current_time() + self._service.limits.head_timeout_seconds
-        return data
 
 
 def _without_empty_line(data: bytes) -> bytes:

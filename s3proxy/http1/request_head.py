@@ -6,7 +6,7 @@ Two rules:
    lines, two lengths, a length beside a transfer coding) ends the connection, for that difference is what request
    smuggling is made of. h11 is lenient in these, so they are refused before it is asked.
 2. A plain head, one that carries no framing and nothing that asks for special treatment, is complete once it matches
-   the grammar. All others are judged by h11. On the head of a signed GET that saves 16 of 20 us; the tests hold the
+   the grammar, which takes 4 us on a signed GET. All others are judged by h11 too, for another 20. The tests hold the
    short way against h11 as its oracle.
 """
 

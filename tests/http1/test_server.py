@@ -1,0 +1,239 @@
+"""Accepting, refusing, and ending gracefully."""
+
+import errno
+import socket
+from dataclasses import replace
+
+import pytest
+import trio
+
+from s3proxy.http1.connection import Incident
+from s3proxy.http1.messages import Request, Response
+from s3proxy.http1.server import HttpServer
+from tests.http1.serving import (
+    PATIENCE_SECONDS,
+    QUICK,
+    ListBody,
+    SentRecorder,
+    descriptor_count,
+    echo,
+    error_response,
+    get,
+    serving,
+)
+
+
+async def test_serve_on_several_listeners_answers_on_each() -> None:
+    server = HttpServer(echo, error_response, observe=lambda *_: None)
+    listeners = [
+        *await trio.open_tcp_listeners(0, host="127.0.0.1"),
+        *await trio.open_tcp_listeners(0, host="127.0.0.1"),
+    ]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, listeners)
+        for listener in listeners:
+            async with await trio.open_tcp_stream("127.0.0.1", listener.socket.getsockname()[1]) as stream:
+                await stream.send_all(get())
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
+        server.drain()
+
+
+async def test_serve_on_a_unix_socket_answers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = str(tmp_path_factory.mktemp("s") / "socket")
+    server = HttpServer(echo, error_response, observe=lambda *_: None)
+    sock = trio.socket.socket(socket.AF_UNIX)
+    await sock.bind(path)
+    sock.listen()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, [trio.SocketListener(sock)])
+        async with await trio.open_unix_socket(path) as stream:
+            await stream.send_all(get())
+            assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
+        server.drain()
+
+
+# Limits. security.md 11: Ceph CVE-2019-19337, CVE-2019-10222, CVE-2020-1700, CVE-2019-3821
+
+
+async def test_serve_connection_above_the_limit_is_503_until_one_ends() -> None:
+    async with serving(echo, replace(QUICK, max_connections=1)) as running:
+        async with running.client() as first:
+            assert (await first.ask(get())).status == 200
+            async with running.client() as second:
+                reply = await second.reply()
+                assert (reply.status, reply.headers[b"connection"]) == (503, b"close")
+                assert await second.rest() == b""
+            assert (await first.ask(get())).status == 200
+        await running.wait_until(lambda: running.server.connections == 0)
+        async with running.client() as third:
+            assert (await third.ask(get())).status == 200
+        assert running.incident_kinds() == [Incident.CONNECTION_REFUSED]
+
+
+async def test_serve_thousands_of_half_open_connections_still_answers_and_frees_them() -> None:
+    before = descriptor_count()
+    async with serving(echo, replace(QUICK, head_timeout_seconds=0.5)) as running:
+        idle = descriptor_count()
+        clients = [await running.connect() for _ in range(500)]
+        for client in clients[::2]:
+            await client.send(b"GET / HTTP/1.1\r\nHost")
+        async with running.client() as client:
+            assert (await client.ask(get())).status == 200
+
+        await running.wait_until(lambda: running.server.connections == 0)
+        for client in clients:
+            await client.stream.aclose()
+        assert descriptor_count() == idle
+    assert descriptor_count() == before
+
+
+async def type_of_sockets() -> type[trio.socket.SocketType]:
+    """The class behind trio's sockets, which is not the abstract one that it exports."""
+    with trio.socket.socket() as sock:
+        return type(sock)
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ECONNABORTED, errno.EPROTO])
+async def test_serve_accept_that_fails_for_a_while_goes_on(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [OSError(code, "for a while")] * 2
+    socket_type = await type_of_sockets()
+    real_accept = socket_type.accept
+
+    async def accept(sock: trio.socket.SocketType) -> object:
+        if failures:
+            raise failures.pop()
+        return await real_accept(sock)
+
+    monkeypatch.setattr(socket_type, "accept", accept)
+    async with serving(echo) as running, running.client() as client:
+        assert (await client.ask(get())).status == 200
+        assert not failures
+        exhausted = code in (errno.EMFILE, errno.ENFILE)
+        assert running.incident_kinds() == ([Incident.ACCEPT_FAILED] * 2 if exhausted else [])
+
+
+async def test_serve_listener_that_is_no_socket_any_more_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def accept(_: trio.socket.SocketType) -> object:
+        raise OSError(errno.EINVAL, "not listening")
+
+    monkeypatch.setattr(await type_of_sockets(), "accept", accept)
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    server = HttpServer(echo, error_response, observe=lambda *_: None)
+    with pytest.RaisesGroup(OSError, flatten_subgroups=True):
+        await server.serve(listeners)
+    assert listeners[0].socket.fileno() == -1
+
+
+@pytest.mark.parametrize("step", ["connected", "in the head", "in the body", "in the handler", "in the response"])
+async def test_serve_client_that_disconnects_at_any_step_leaves_nothing(step: str) -> None:
+    entered, released = trio.Event(), trio.Event()
+
+    async def handler(request: Request) -> Response:
+        entered.set()
+        if step == "in the handler":
+            await released.wait()
+        await echo(request)
+        return Response(200, [], ListBody([b"x" * 1_000_000] * 20, 20_000_000))
+
+    async with serving(handler) as running:
+        before = descriptor_count()
+        client = await running.connect()
+        head = b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+        await client.send(
+            {"connected": b"", "in the head": head[:20], "in the body": head + b"a"}.get(step, head + b"abcd")
+        )
+        if step.startswith(("in the body", "in the handler", "in the response")):
+            await entered.wait()
+        if step == "in the response":
+            await client.stream.receive_some(10_000)
+        await client.stream.aclose()
+        released.set()
+
+        await running.wait_until(lambda: running.server.connections == 0)
+        assert descriptor_count() == before
+        assert running.incidents == []
+
+
+# The graceful end
+
+
+async def test_drain_closes_idle_connections_and_the_listener_at_once() -> None:
+    async with serving(echo) as running, running.client() as silent, running.client() as idle:
+        await idle.ask(get())
+        await running.wait_until(lambda: "2 connections, 2 idle>" in repr(running.server))
+        running.server.drain()
+
+        with trio.fail_after(1):
+            assert await idle.rest() == await silent.rest() == b""
+            await running.ended.wait()
+        with pytest.raises(OSError, match="connect"):
+            await running.connect()
+
+
+async def test_drain_lets_a_request_in_flight_finish_and_then_closes() -> None:
+    entered, released = trio.Event(), trio.Event()
+
+    async def handler(_: Request) -> Response:
+        entered.set()
+        await released.wait()
+        return Response(200, [], b"done")
+
+    async with serving(handler) as running, running.client() as client:
+        await client.send(get())
+        await entered.wait()
+        running.server.drain()
+        assert "draining" in repr(running.server)
+        released.set()
+
+        reply = await client.reply()
+        assert (reply.body, reply.headers[b"connection"]) == (b"done", b"close")
+        assert await client.rest() == b""
+        with trio.fail_after(PATIENCE_SECONDS):
+            await running.ended.wait()
+
+
+async def test_drain_while_a_response_is_sent_completes_it_and_closes() -> None:
+    body = ListBody([b"x" * 1_000_000] * 20, 20_000_000)
+
+    async def handler(_: Request) -> Response:
+        return Response(200, [], body)
+
+    async with serving(handler) as running, running.client() as client:
+        await client.send(get())
+        await client.receive_exactly(b"HTTP/1.1 200 OK\r\n")
+        running.server.drain()
+
+        assert (await client.rest()).endswith(b"\r\n\r\n" + b"x" * 20_000_000)
+
+
+async def test_drain_cancels_what_is_not_done_in_time() -> None:
+    body = ListBody([b"x" * 1_000_000] * 50, 50_000_000)
+    recorder = SentRecorder()
+
+    async def handler(request: Request) -> Response:
+        if request.target == b"/sleep":
+            await trio.sleep_forever()
+        return Response(200, [], body, on_sent=recorder)
+
+    async with (
+        serving(handler, replace(QUICK, drain_seconds=0.1)) as running,
+        running.client() as sleeping,
+        running.client() as reading,
+    ):
+        await sleeping.send(get(b"/sleep"))
+        await reading.send(get(b"/read"))
+        await reading.receive_exactly(b"HTTP/1.1 200 OK\r\n")
+        running.server.drain()
+        with trio.fail_after(PATIENCE_SECONDS):
+            await running.ended.wait()
+
+    assert [sent.is_complete for sent in recorder.calls] == [False]
+    assert body.closed == 1
+    assert running.server.connections == 0
+
+
+async def test_drain_before_serve_accepts_nothing() -> None:
+    server = HttpServer(echo, error_response, observe=lambda *_: None)
+    server.drain()
+    with trio.fail_after(PATIENCE_SECONDS):
+        await server.serve(await trio.open_tcp_listeners(0, host="127.0.0.1"))
