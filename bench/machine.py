@@ -53,9 +53,9 @@ def describe(directory: Path, server_cores: Set[int], load_cores: Set[int], ngin
         nginx=_nginx_version(nginx),
         file_system=file_system_of(directory, Path("/proc/self/mounts").read_text()),
         load_average=round(os.getloadavg()[0], 2),
-        md5_mb_per_second=md5_mb_per_second(),
-        fsync_per_second=_fsync_per_second(directory),
-        synced_write_mb_per_second=_synced_write_mb_per_second(directory),
+        md5_mb_per_second=round(md5_mb_per_second()),
+        fsync_per_second=round(_fsync_per_second(directory)),
+        synced_write_mb_per_second=round(_synced_write_mb_per_second(directory)),
     )
 
 

@@ -27,8 +27,8 @@ class Usage:
 
     @property
     def load_limited(self) -> bool:
-        """Whether the load generator was out of CPU while the server was not: then the figures are a lower bound."""
-        return self.load > 0.9 * self.seconds and self.server < 0.9 * self.seconds
+        """Whether the load generator was short of CPU, more so than the server: then the rates are a lower bound."""
+        return self.load > 0.9 * self.seconds and self.load > self.server
 
 
 class Stopwatch:

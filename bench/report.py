@@ -103,6 +103,8 @@ def tables(results: Results) -> str:
     parts = [_table(name, [each for each in summaries if each.workload == name]) for name in workloads]
     if any(each.load_limited for each in summaries):
         parts.append("* the load generator was the limit; compare CPU us/req instead of req/s")
+    if "put" in workloads:
+        parts.append("PUT: nginx neither hashes nor syncs; compare it with s3proxy-nofsync, and s3proxy with MD5")
     parts += [turn_line(failure) for failure in results.failures]
     return "\n\n".join(parts)
 

@@ -87,7 +87,9 @@ def test_running_on_a_core_is_inherited_and_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "load", "limited"), [(0.5, 0.95, True), (0.95, 0.95, False), (0.95, 0.5, False), (0.5, 0.5, False)]
+    ("server", "load", "limited"), [(0.5, 0.95, True), (0.99, 0.95, False), (0.95, 0.5, False), (0.5, 0.6, False)]
 )
-def test_load_limited_is_when_only_the_load_is_out_of_cpu(server: float, load: float, limited: bool) -> None:
+def test_load_limited_is_when_the_load_is_shorter_of_cpu_than_the_server(
+    server: float, load: float, limited: bool
+) -> None:
     assert Usage(seconds=1, server=server, load=load, others=0).load_limited is limited
