@@ -173,7 +173,7 @@ def rename_exchange(source: tuple[int, str], target: tuple[int, str]) -> None:
 
 
 def rename_noreplace(source: tuple[int, str], target: tuple[int, str]) -> None:
-    """Rename a file unless the target exists. Where the file system cannot, link it and unlink the old name.
+    """Rename a file or directory unless the target exists; also where the file system has no such rename.
 
     Raises:
         FileExistsError: the target exists, whatever it is.
@@ -183,5 +183,10 @@ def rename_noreplace(source: tuple[int, str], target: tuple[int, str]) -> None:
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        os.link(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0], follow_symlinks=False)
-        os.unlink(source[1], dir_fd=source[0])
+        if stat.S_ISDIR(os.stat(source[1], dir_fd=source[0], follow_symlinks=False).st_mode):
+            # The name is claimed by an empty directory, which rename may replace.
+            os.mkdir(target[1], dir_fd=target[0])
+            os.rename(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0])
+        else:
+            os.link(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0], follow_symlinks=False)
+            os.unlink(source[1], dir_fd=source[0])

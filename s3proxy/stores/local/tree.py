@@ -89,7 +89,7 @@ def publish(
         bucket_fd: the bucket's directory.
         key: any key that S3 allows.
         temporary: a file on the same file system, outside the bucket; in its directory a name with the suffix
-            ``.directory`` may be made for a moment. It is gone after success and untouched after an error.
+            ``.directory`` may be made for a moment.
         lock_key: holds off other writers of the key that has to move. It may raise: nothing has changed by then.
         replace: False to fail when the object exists.
         sync: return only when the directory entries are on the disk.
@@ -97,7 +97,8 @@ def publish(
     Raises:
         FileExistsError: the object exists and ``replace`` is False.
         NotADirectoryError: something that is no object stands where a directory is needed.
-        OSError: whatever the file system says; nothing became visible.
+        OSError: whatever the file system says. The object is as it was and the temporary file untouched, unless it was
+            the last sync that failed: then the object is new, and may be lost with the power.
     """
     tree = _Tree(bucket_fd, temporary, lock_key, sync)
     for _ in range(_ATTEMPTS - 1):

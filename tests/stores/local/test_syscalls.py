@@ -181,13 +181,17 @@ def test_rename_exchange_with_nothing_is_a_file_not_found_error(directory: int) 
 
 
 @pytest.mark.parametrize("has_renameat2", [True, False])
+@pytest.mark.parametrize("is_directory", [True, False])
 def test_rename_noreplace_moves_only_to_a_free_name(
-    directory: int, monkeypatch: pytest.MonkeyPatch, has_renameat2: bool
+    directory: int, monkeypatch: pytest.MonkeyPatch, has_renameat2: bool, is_directory: bool
 ) -> None:
     if not has_renameat2:
         monkeypatch.setattr(syscalls, "_renameat2", lambda *_: ctypes.set_errno(errno.EINVAL) or -1)
     for name in ("one", "two"):
-        os.close(os.open(name, os.O_CREAT, dir_fd=directory))
+        if is_directory:
+            os.mkdir(name, dir_fd=directory)
+        else:
+            os.close(os.open(name, os.O_CREAT, dir_fd=directory))
     with pytest.raises(FileExistsError):
         syscalls.rename_noreplace((directory, "one"), (directory, "two"))
     syscalls.rename_noreplace((directory, "one"), (directory, "three"))
