@@ -141,6 +141,10 @@ def test_empty_body_is_verified(mode: PayloadMode) -> None:
     body.verify()
 
 
+def test_empty_body_that_was_not_received_is_incomplete() -> None:
+    assert code_of(body_of(UNSIGNED, encoded(UNSIGNED, []), 0).verify) is ErrorCode.INCOMPLETE_BODY
+
+
 def test_last_byte_comes_together_with_the_end_of_the_body() -> None:
     # A store that knows the length may stop receiving when it has that many bytes.
     body = body_of(UNSIGNED, encoded(UNSIGNED, [b"abc"]), 3, (1,))
