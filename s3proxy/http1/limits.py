@@ -17,7 +17,7 @@ class Limits:
     """2 KiB of user metadata in the shortest possible headers stay below this."""
 
     max_connections: int = 10_000
-    """An idle connection costs about 10 KiB here, and as much in the kernel; a descriptor each."""
+    """An idle one costs 6 KiB here, about as much in the kernel, and a descriptor."""
 
     head_timeout_seconds: float = 10.0
     """From accepting, or from the first byte of a later request, to the end of the head: one packet or two."""

@@ -129,6 +129,16 @@ async def test_chunked_body_in_any_pieces_gives_its_data_and_leaves_the_next_req
     assert source.ahead + source.transport.unread() == b"GET /"
 
 
+async def test_chunked_body_that_is_awaited_is_asked_for_and_ends_for_good() -> None:
+    source = inbound(b"2\r\nhi\r\n0\r\n\r\nGET /")
+    body = ChunkedBody(source, is_awaited=True)
+
+    assert await read(body) == b"hi"
+    assert await body.receive_into(memoryview(bytearray(1))) == 0
+    assert isinstance(source.transport, ScriptedTransport)
+    assert source.transport.sent == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
 # security.md 12: Kestrel CVE-2025-55315 (line ends in chunk extensions), Go CVE-2025-22871 (bare LF after a chunk
 # size), h11 CVE-2025-43859 (anything taken for the CRLF after a chunk).
 MALFORMED = {

@@ -70,6 +70,13 @@ async def test_serve_connection_above_the_limit_is_503_until_one_ends() -> None:
         assert running.incident_kinds() == [Incident.CONNECTION_REFUSED]
 
 
+async def test_serve_connection_above_the_limit_of_refusals_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s3proxy.http1.server._MAX_REFUSALS", 0)
+    async with serving(echo, replace(QUICK, max_connections=0)) as running, running.client() as client:
+        assert await client.rest() == b""
+        assert running.incidents == []
+
+
 async def test_serve_thousands_of_half_open_connections_still_answers_and_frees_them() -> None:
     before = descriptor_count()
     async with serving(echo, replace(QUICK, head_timeout_seconds=0.5)) as running:
