@@ -79,7 +79,7 @@ def _no_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     def build_tree(*_: object) -> None:
         pytest.fail("a tree was built")
 
-    monkeypatch.setattr(xml.etree, "fromstring", build_tree)
+    monkeypatch.setattr(etree, "fromstring", build_tree)
 
 
 @pytest.mark.usefixtures("_no_tree")
