@@ -4,7 +4,7 @@ Rules for reading: UTF-8 only, no DOCTYPE and so no entity of its own, a bounded
 nesting bounded by the parser (256), no access to files or network. Whatever breaks a rule is MalformedXML. Element
 names count without their namespace, because clients send documents with and without it.
 
-Writing is string formatting: a page of 1,000 keys takes 2 ms, a tenth of what building a tree takes.
+Writing is string formatting: a page of 1,000 keys takes 1.1 ms, where building the same tree in lxml takes 5 ms.
 """
 
 import re

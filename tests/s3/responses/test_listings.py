@@ -212,6 +212,15 @@ def test_list_multipart_uploads_shows_uploads_and_where_to_go_on() -> None:
     }
 
 
+def test_last_page_of_uploads_says_no_more() -> None:
+    page = UploadsPage(uploads=(UPLOAD,), common_prefixes=(), is_truncated=False)
+    parsed = read(
+        "ListMultipartUploads", responses.list_multipart_uploads(ListMultipartUploads(bucket=BUCKET), page, None)
+    )
+    assert parsed["IsTruncated"] is False
+    assert not parsed.keys() & {"NextKeyMarker", "NextUploadIdMarker", "Delimiter", "EncodingType"}
+
+
 def test_list_parts_shows_parts_and_where_to_go_on() -> None:
     part = Part(
         number=2,
