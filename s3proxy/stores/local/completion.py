@@ -91,7 +91,9 @@ class Completion:
             if error.code is not ErrorCode.NO_SUCH_KEY:
                 raise
             return None
-        return _result_of(record) if record.upload_id == operation.upload_id else None
+        # An object of one PUT has no upload id, and a client may well send an empty one.
+        is_its_result = bool(record.upload_id) and record.upload_id == operation.upload_id
+        return _result_of(record) if is_its_result else None
 
 
 @asynccontextmanager
