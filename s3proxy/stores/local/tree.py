@@ -97,6 +97,7 @@ def publish(
     Raises:
         FileExistsError: the object exists and ``replace`` is False.
         NotADirectoryError: something that is no object stands where a directory is needed.
+        IsADirectoryError: a file-system program made a directory with the escaped name of this key's file.
         OSError: whatever the file system says. The object is as it was and the temporary file untouched, unless it was
             the last sync that failed: then the object is new, and may be lost with the power.
     """

@@ -39,8 +39,8 @@ class LongDirectory(str):
 class Window:
     """The sorted names ``n`` of one directory with ``start <= n < stop``.
 
-    A file is its segment, a directory its segment and "/". A file may be there twice, once for each of its places. A
-    long directory is there when any string that begins with it is in the range.
+    A file is its segment, a directory its segment and "/". A file may be there more than once, as it has two places.
+    A long directory is there when any string that begins with it is in the range.
     """
 
     names: list[str]
@@ -244,7 +244,7 @@ class _Selection:
 
     def window(self) -> Window:
         size = self._cut()
-        long_directories = tuple(name for name in self._names if type(name) is LongDirectory)
+        long_directories = tuple(dict.fromkeys(name for name in self._names if type(name) is LongDirectory))
         return Window(self._names, self._lower, self._stop, size, long_directories)
 
 

@@ -56,7 +56,7 @@ class BucketDirectory:
     def page(self, query: ListQuery) -> ListPage:
         return listing.list_page(self.fd, query, describe)
 
-    def keys(self) -> list[str]:
+    def listed(self) -> list[str]:
         return [entry.key for entry in self.page(ListQuery()).objects]
 
 

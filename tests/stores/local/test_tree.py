@@ -167,7 +167,7 @@ def test_a_special_file_at_a_key_is_no_object_and_stays(bucket: BucketDirectory,
     assert not bucket.remove("a")
     bucket.put("a", b"object")
     assert bucket.get("a") == b"object"
-    assert bucket.keys() == ["a", "real"]
+    assert bucket.listed() == ["a", "real"]
     assert bucket.remove("a")
     assert place.lstat() == before
 
@@ -339,7 +339,7 @@ def test_publish_below_an_object_with_a_long_name_moves_it(bucket: BucketDirecto
     bucket.put(name, b"file")
     bucket.put(f"{name}/b", b"below")
     assert (bucket.get(name), bucket.get(f"{name}/b")) == (b"file", b"below")
-    assert bucket.keys() == [name, f"{name}/b"]
+    assert bucket.listed() == [name, f"{name}/b"]
 
 
 def test_publish_keeps_a_moved_object_where_it_is_until_it_is_removed(bucket: BucketDirectory) -> None:
@@ -426,6 +426,15 @@ def test_publish_below_a_file_that_is_no_key_raises_not_a_directory(bucket: Buck
         bucket.put("../b")
 
 
+def test_publish_where_a_program_made_a_directory_of_an_escaped_name_raises_is_a_directory(
+    bucket: BucketDirectory,
+) -> None:
+    (bucket.path / ".%f..").mkdir()
+    with pytest.raises(IsADirectoryError):
+        bucket.put("..")
+    assert os.listdir(bucket.staging) == ["temporary"]
+
+
 class KilledError(BaseException):
     """The process ends here."""
 
@@ -457,7 +466,7 @@ def test_publish_killed_at_any_step_loses_nothing(
     assert bucket.get("x/a") == b"file"
     below = bucket.get("x/a/b")
     assert below == b"below" or (failed and below is None)
-    assert bucket.keys() == ["x/a"] + ["x/a/b"] * (below is not None)
+    assert bucket.listed() == ["x/a"] + ["x/a/b"] * (below is not None)
     for leftover in bucket.staging.iterdir():
         leftover.rmdir() if leftover.is_dir() else leftover.unlink()
     bucket.put("x/a/b", b"again")
