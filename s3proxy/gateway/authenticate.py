@@ -112,6 +112,8 @@ class SignatureAuthenticator:
     def _verify_v4(self, mechanism: Mechanism, request: Request, address: Address) -> VerifiedRequest:
         parse = sigv4_claim.parse_header if mechanism is Mechanism.SIGV4_HEADER else sigv4_claim.parse_query
         claim = parse(request, self._clock())
+        if claim.security_token is not None:
+            raise S3Error(ErrorCode.INVALID_TOKEN)  # no temporary credentials are given out here
         user = self._user(claim.access_key)
         sigv4.verify(claim, request, user.secret_key)
         chain = SignatureChain(claim, user.secret_key) if claim.payload.mode.is_chunk_signed else None

@@ -32,7 +32,6 @@ _CODES_BY_STATUS = {
     400: ErrorCode.INVALID_REQUEST,
     408: ErrorCode.REQUEST_TIMEOUT,
     414: ErrorCode.INVALID_URI,
-    417: ErrorCode.EXPECTATION_FAILED,
     431: ErrorCode.REQUEST_HEADER_SECTION_TOO_LARGE,
     501: ErrorCode.NOT_IMPLEMENTED,
     503: ErrorCode.SERVICE_UNAVAILABLE,
@@ -129,6 +128,8 @@ class Gateway:
         route = find_route(request.method, address, fields)
         access.operation = route.operation.__name__
         await authorize(verified, route.operation, self._store)
+        if route.body is BodyKind.NONE and verified.payload.mode.is_streaming:
+            raise S3Error(ErrorCode.INVALID_REQUEST, f"{route.operation.__name__} takes no aws-chunked body.")
         xml = await receive_xml(verified, route) if route.body is BodyKind.XML else b""
         operation = route.parse(RequestText(address, fields, xml))
         await authorize_source(verified, operation, self._store)

@@ -17,7 +17,13 @@ async def receive_xml(verified: VerifiedRequest, route: Route) -> bytes:
             whatever of the body does not verify.
         ConnectionLostError: the client went away.
     """
-    body = open_body(verified.request, verified.payload, chain=verified.chain, is_open=verified.is_open)
+    body = open_body(
+        verified.request,
+        verified.payload,
+        chain=verified.chain,
+        is_open=verified.is_open,
+        is_checksum_its_own=not route.checksum_is_of_object,
+    )
     if route.requires_digest and body.checksum_claim is None and not verified.request.header(b"content-md5"):
         raise S3Error(ErrorCode.INVALID_REQUEST, "Missing required header for this request: Content-MD5")
     if body.length is not None and body.length > route.max_xml_bytes:

@@ -91,7 +91,7 @@ def parse_head(head: bytes, limits: Limits) -> RequestHead:
         limits: for the request line and the number of headers.
 
     Raises:
-        RefusedRequestError: with the status to answer: 400, 414, 417, 431, 501 or 505.
+        RefusedRequestError: with the status to answer: 400, 414, 431, 501 or 505.
     Source: RFC 9112 sections 2 to 6; RFC 9110 sections 5.5, 7.2 and 10.1.1.
     """
     line = _REQUEST_LINE.match(head)
@@ -169,11 +169,8 @@ def _body_length(headers: tuple[Header, ...], *, is_http10: bool) -> int | None:
 
 
 def _expects_continue(headers: tuple[Header, ...]) -> bool:
-    """An empty Expect counts as none: clients send it, and nothing is asked by it."""
-    expectations = [value.lower() for name, value in headers if name == b"expect" and value]
-    if any(value != b"100-continue" for value in expectations):
-        raise RefusedRequestError(417, "Only 100-continue can be expected.")
-    return bool(expectations)
+    """Whatever else is expected is passed over, as RFC 9110 section 10.1.1 allows; clients send nonsense in it."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
 
 
 def _asks_to_close(headers: tuple[Header, ...]) -> bool:

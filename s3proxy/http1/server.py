@@ -40,7 +40,7 @@ class HttpServer:
         Args:
             handler: answers the requests.
             error_response: given a status and a reason, makes the response to what never reaches the handler (400,
-                408, 414, 417, 431, 501, 503, 505) or breaks it (500). Must not raise.
+                408, 414, 431, 501, 503, 505) or breaks it (500). Must not raise.
             observe: told about each incident, in the middle of things: it must neither block nor raise.
             limits: what is granted; the defaults when None.
         """

@@ -93,8 +93,8 @@ def request_time(request: Request) -> int:
         value = request.header(b"date") or b""
     seconds = parse_timestamp(value)
     if seconds is None:
-        # The zone that SigV2's own examples are written in.
-        seconds = parse_http_date(value.decode("latin-1").replace(" +0000", " GMT"))
+        # The zones that SigV2's own examples and botocore's SigV4 with a Date are written in.
+        seconds = parse_http_date(value.decode("latin-1").replace(" +0000", " GMT").replace(" -0000", " GMT"))
     if seconds is None or seconds < 0:
         raise S3Error(ErrorCode.ACCESS_DENIED, "AWS authentication requires a valid Date or x-amz-date header")
     return seconds

@@ -129,8 +129,8 @@ def parse_checksum_claim(request: Request) -> ChecksumClaim | None:
     """Which checksum of the body ``request`` claims, in an x-amz-checksum-* header or by announcing a trailer.
 
     Raises:
-        S3Error: INVALID_REQUEST for two claims, a value of the wrong form, an unknown algorithm, a trailer that is no
-            checksum, or an x-amz-sdk-checksum-algorithm that does not fit.
+        S3Error: INVALID_REQUEST for two claims, an unknown algorithm, a trailer that is no checksum, or an
+            x-amz-sdk-checksum-algorithm that does not fit; BAD_DIGEST for a value of the wrong form.
     """
     claims = []
     for name, value in request.headers:
@@ -156,7 +156,7 @@ def _header_claim(name: bytes, value: bytes) -> ChecksumClaim:
         )
     text = value.decode("latin-1")
     if not is_checksum(algorithm, text):
-        raise S3Error(ErrorCode.INVALID_REQUEST, f"Value for {name.decode()} header is invalid.")
+        raise S3Error(ErrorCode.BAD_DIGEST, f"Value for {name.decode()} header is invalid.")
     return ChecksumClaim(algorithm, text)
 
 

@@ -116,7 +116,8 @@ def check_write(conditions: WriteConditions, current: ObjectInfo | None) -> None
 
     Source: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes".
     """
-    if conditions.if_none_match and current is not None:
+    unwanted = conditions.if_none_match
+    if unwanted is not None and current is not None and _matches((unwanted,), current.etag):
         raise Condition.IF_NONE_MATCH.error()
     if conditions.if_match is not None:
         if current is None:

@@ -43,7 +43,6 @@ class ErrorCode(Enum):
     )
     ENTITY_TOO_LARGE = ("EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size.")
     ENTITY_TOO_SMALL = ("EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed object size.")
-    EXPECTATION_FAILED = ("ExpectationFailed", 417, "The expectation in the Expect header cannot be met.")
     EXPIRED_TOKEN = ("ExpiredToken", 400, "The provided token has expired.")
     HTTP_VERSION_NOT_SUPPORTED = ("HttpVersionNotSupported", 505, "The HTTP version specified is not supported.")
     ILLEGAL_LOCATION_CONSTRAINT_EXCEPTION = (

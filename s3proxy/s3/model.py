@@ -139,11 +139,11 @@ class ReadConditions:
 class WriteConditions:
     """Preconditions of a write, checked in the same step that makes it visible.
 
-    ``if_none_match`` is only ever ``*`` on a write. The last two are DeleteObject's.
+    ETags unquoted, ``*`` kept. The last two are DeleteObject's.
     """
 
     if_match: str | None = None
-    if_none_match: bool = False
+    if_none_match: str | None = None
     if_match_last_modified: int | None = None
     """In whole seconds since the epoch."""
     if_match_size: int | None = None
@@ -153,7 +153,7 @@ class WriteConditions:
         """Whether there is nothing to check."""
         return (
             self.if_match is None
-            and not self.if_none_match
+            and self.if_none_match is None
             and self.if_match_last_modified is None
             and self.if_match_size is None
         )

@@ -46,6 +46,7 @@ def open_body(
     chain: SignatureChain | None,
     default_algorithm: ChecksumAlgorithm | None = None,
     is_open: bool = False,
+    is_checksum_its_own: bool = True,
 ) -> "VerifiedBody":
     """The body of ``request``, to be received and verified.
 
@@ -55,6 +56,7 @@ def open_body(
         chain: what signed chunks are checked with; needed for the modes that have them.
         default_algorithm: the checksum to compute where the client claims none.
         is_open: nothing is authenticated here, so signed chunks pass unchecked without ``chain``.
+        is_checksum_its_own: False where an x-amz-checksum-* header is about something else than this body.
 
     Raises:
         S3Error: for claims that contradict each other or are not of their form, MISSING_CONTENT_LENGTH for aws-chunked
@@ -63,7 +65,7 @@ def open_body(
     mode = payload.mode
     if mode.is_chunk_signed and chain is None and not is_open:
         raise S3Error(ErrorCode.ACCESS_DENIED)
-    checksum = parse_checksum_claim(request)
+    checksum = parse_checksum_claim(request) if is_checksum_its_own else None
     is_trailing = checksum is not None and checksum.value is None
     if is_trailing and not mode.has_trailer:
         raise S3Error(ErrorCode.INVALID_REQUEST, "x-amz-trailer needs a payload mode with a trailer.")

@@ -137,8 +137,10 @@ def test_copy_source_that_meets_its_conditions_passes() -> None:
 @pytest.mark.parametrize(
     ("conditions", "current", "expected"),
     [
-        (WriteConditions(if_none_match=True), None, None),
-        (WriteConditions(if_none_match=True), CURRENT, ErrorCode.PRECONDITION_FAILED),
+        (WriteConditions(if_none_match="*"), None, None),
+        (WriteConditions(if_none_match="*"), CURRENT, ErrorCode.PRECONDITION_FAILED),
+        (WriteConditions(if_none_match=CURRENT.etag), CURRENT, ErrorCode.PRECONDITION_FAILED),
+        (WriteConditions(if_none_match="other"), CURRENT, None),
         (WriteConditions(if_match="abc"), CURRENT, None),
         (WriteConditions(if_match="*"), CURRENT, None),
         (WriteConditions(if_match="x"), CURRENT, ErrorCode.PRECONDITION_FAILED),

@@ -167,9 +167,10 @@ def _completed_parts(body: bytes) -> tuple[CompletedPart, ...]:
     if not 1 <= len(root) <= _MAX_PARTS:
         raise xml.malformed()
     parts = tuple(_completed_part(element) for element in root)
-    if any(part.number >= following.number for part, following in pairwise(parts)):
+    if any(part.number > following.number for part, following in pairwise(parts)):
         raise S3Error(ErrorCode.INVALID_PART_ORDER)
-    return parts
+    # Clients that sent a part twice may list it twice; as with Ceph, the last of them is meant.
+    return tuple({part.number: part for part in parts}.values())
 
 
 def _completed_part(element: xml.Element) -> CompletedPart:

@@ -205,19 +205,21 @@ def parse_checksum_type(request: RequestText) -> ChecksumType | None:
 
 
 def parse_write_conditions(request: RequestText) -> WriteConditions:
-    """The preconditions of a write: ``If-None-Match: *`` or an If-Match of one entity tag.
+    """The preconditions of a write: If-None-Match or If-Match, each ``*`` or one entity tag.
+
+    AWS takes only ``*`` in If-None-Match; Ceph and RFC 9110 take a tag as well.
 
     Raises:
-        S3Error: NOT_IMPLEMENTED for any other If-None-Match, for a list, or for both headers, as AWS answers.
+        S3Error: NOT_IMPLEMENTED for a list, or for both headers, as AWS answers.
     """
     if_match, if_none_match = request.fields.get(b"if-match"), request.fields.get(b"if-none-match")
     if if_match is None and if_none_match is None:
         return NO_WRITE_CONDITIONS
     if if_none_match is not None:
-        if if_none_match != b"*" or if_match is not None:
+        if if_match is not None:
             raise header_not_implemented(b"If-None-Match")
-        return WriteConditions(if_none_match=True)
-    return WriteConditions(if_match=_single_etag(request))
+        return WriteConditions(if_none_match=_single_etag(request, b"if-none-match"))
+    return WriteConditions(if_match=_single_etag(request, b"if-match"))
 
 
 def parse_delete_conditions(request: RequestText) -> WriteConditions:
@@ -236,7 +238,7 @@ def parse_delete_conditions(request: RequestText) -> WriteConditions:
         if seconds is None:
             raise invalid_argument("Invalid timestamp", "x-amz-if-match-last-modified-time", modified)
     return WriteConditions(
-        if_match=_single_etag(request),
+        if_match=_single_etag(request, b"if-match"),
         if_match_last_modified=seconds,
         if_match_size=None if size is None else parse_object_size(size, "x-amz-if-match-size"),
     )
@@ -253,13 +255,13 @@ def parse_object_size(value: str, name: str) -> int:
     return int(value)
 
 
-def _single_etag(request: RequestText) -> str | None:
-    header = request.field(b"if-match")
+def _single_etag(request: RequestText, name: bytes) -> str | None:
+    header = request.field(name)
     if header is None:
         return None
     etags = parse_etags(header, strong=True)
     if len(etags) > 1:
-        raise header_not_implemented(b"If-Match")
+        raise header_not_implemented(name)
     return etags[0] if etags else ""  # no object has the empty tag: a header that names none matches none
 
 

@@ -42,6 +42,8 @@ class Route:
     max_xml_bytes: int = 0
     requires_digest: bool = False
     """Whether the body must come with Content-MD5 or a checksum."""
+    checksum_is_of_object: bool = False
+    """Whether an x-amz-checksum-* header is about the object that comes of it, and not about the body."""
 
 
 _PUT_OBJECT = Route(model.PutObject, objects.parse_put_object, BodyKind.OBJECT)
@@ -152,6 +154,7 @@ _OBJECT_SUBRESOURCES: Mapping[str, _Row] = {
             multipart.parse_complete_multipart_upload,
             BodyKind.XML,
             max_xml_bytes=multipart.MAX_COMPLETE_BYTES,
+            checksum_is_of_object=True,
         ),
         b"DELETE": Route(model.AbortMultipartUpload, multipart.parse_abort_multipart_upload),
     },

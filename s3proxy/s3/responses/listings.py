@@ -69,7 +69,7 @@ def list_objects(operation: ListObjects, page: ListPage, owner: Owner | None) ->
     document = xml.document(
         "ListBucketResult",
         xml.element("Name", operation.bucket),
-        _encoded("Prefix", operation.prefix, encode),
+        xml.element("Prefix", operation.prefix),  # never encoded in version 1: botocore does not decode it there
         _encoded("Marker", operation.marker, encode),
         f"<NextMarker>{next_marker}</NextMarker>" if next_marker else "",
         _limits(operation, page),

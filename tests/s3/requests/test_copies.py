@@ -99,7 +99,7 @@ def test_redirect_with_copied_metadata_is_not_implemented() -> None:
 def test_copy_has_conditions_on_source_and_destination() -> None:
     operation = _copy("source/key", {"x-amz-copy-source-if-none-match": '"a"', "if-none-match": "*"})
     assert operation.source.conditions == model.ReadConditions(if_none_match=("a",))
-    assert operation.conditions == model.WriteConditions(if_none_match=True)
+    assert operation.conditions == model.WriteConditions(if_none_match="*")
 
 
 @pytest.mark.parametrize("source", ["bucket/key", "/bucket/key", "bucket/key?versionId=null"])

@@ -128,7 +128,7 @@ def test_complete_reads_parts_checksums_size_and_conditions() -> None:
         ),
         checksum=Checksum(ChecksumAlgorithm.SHA256, "c=-2", ChecksumType.COMPOSITE),
         object_size=10,
-        conditions=model.WriteConditions(if_none_match=True),
+        conditions=model.WriteConditions(if_none_match="*"),
     )
 
 
@@ -139,7 +139,15 @@ def test_checksum_of_the_whole_object_has_the_type_that_is_given() -> None:
     assert operation.checksum_type is ChecksumType.COMPOSITE
 
 
-@pytest.mark.parametrize("numbers", [(2, 1), (2, 2), (1, 3, 2)])
+def test_part_that_is_listed_twice_counts_as_listed_last() -> None:
+    again = _part(2).replace("e2", "last")
+    assert [(part.number, part.etag) for part in _complete(_part(1) + _part(2) + again).parts] == [
+        (1, "e1"),
+        (2, "last"),
+    ]
+
+
+@pytest.mark.parametrize("numbers", [(2, 1), (1, 3, 2), (1, 2, 1)])
 def test_parts_that_do_not_ascend_are_invalid_part_order(numbers: tuple[int, ...]) -> None:
     body = "<CompleteMultipartUpload>" + "".join(map(_part, numbers)) + "</CompleteMultipartUpload>"
     assert refuse("POST", COMPLETE, body=body.encode()).code is ErrorCode.INVALID_PART_ORDER

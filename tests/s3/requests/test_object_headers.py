@@ -145,7 +145,8 @@ def test_unknown_storage_class_is_refused() -> None:
     ("headers", "expected"),
     [
         ({}, model.WriteConditions()),
-        ({"if-none-match": "*"}, model.WriteConditions(if_none_match=True)),
+        ({"if-none-match": "*"}, model.WriteConditions(if_none_match="*")),
+        ({"if-none-match": '"abc"'}, model.WriteConditions(if_none_match="abc")),
         ({"if-match": '"abc"'}, model.WriteConditions(if_match="abc")),
         ({"if-match": "abc"}, model.WriteConditions(if_match="abc")),
         ({"if-match": "*"}, model.WriteConditions(if_match="*")),
@@ -157,7 +158,8 @@ def test_write_conditions_are_read(headers: dict[str, str], expected: model.Writ
 
 
 @pytest.mark.parametrize(
-    "headers", [{"if-none-match": '"abc"'}, {"if-none-match": "*", "if-match": "abc"}, {"if-match": '"a", "b"'}]
+    "headers",
+    [{"if-none-match": '"a", "b"'}, {"if-none-match": "*", "if-match": "abc"}, {"if-match": '"a", "b"'}],
 )
 def test_write_condition_that_aws_does_not_have_is_not_implemented(headers: dict[str, str]) -> None:
     assert refuse("PUT", "/bucket/key", headers).code is ErrorCode.NOT_IMPLEMENTED

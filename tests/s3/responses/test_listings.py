@@ -127,7 +127,7 @@ def test_encoding_type_url_reaches_every_key_like_element() -> None:
     ):
         assert "<Key>a%2Bb</Key>" in body
         assert "<CommonPrefixes><Prefix>q%20b/</Prefix></CommonPrefixes>" in body
-        assert "<Prefix>p%0A</Prefix>" in body
+        assert ("<Prefix>p%0A</Prefix>" in body) == (marker != "Marker"), "botocore decodes none in version 1"
         assert "<Delimiter>%20/</Delimiter>" in body
         assert f"<{marker}>m%2B</{marker}>" in body
         assert "<EncodingType>url</EncodingType>" in body
