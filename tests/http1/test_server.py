@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -72,8 +73,10 @@ async def test_serve_connection_above_the_limit_is_503_until_one_ends() -> None:
 
 async def test_serve_connection_above_the_limit_of_refusals_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("s3proxy.http1.server._MAX_REFUSALS", 0)
-    async with serving(echo, replace(QUICK, max_connections=0)) as running, running.client() as client:
-        assert await client.rest() == b""
+    async with serving(echo, replace(QUICK, max_connections=0)) as running:
+        with suppress(OSError):  # the reset may come before the client knows that it is connected
+            async with running.client() as client:
+                assert await client.rest() == b""
         assert running.incidents == []
 
 
