@@ -101,15 +101,15 @@ def publish(
         OSError: whatever the file system says. The object is as it was and the temporary file untouched, unless it was
             the last sync that failed: then the object is new, and may be lost with the power.
     """
-    tree = _Tree(bucket_fd, temporary, lock_key, sync)
+    publication = _Publication(bucket_fd, temporary, lock_key, sync)
     for _ in range(_ATTEMPTS - 1):
         # A parent was pruned, a directory appeared at the plain place, a file where a parent was: look again.
         with contextlib.suppress(FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            return tree.publish(key, replace=replace)
-    return tree.publish(key, replace=replace)
+            return publication.publish(key, replace=replace)
+    return publication.publish(key, replace=replace)
 
 
-class _Tree:
+class _Publication:
     """One call of ``publish``: the bucket, and how to change it."""
 
     def __init__(

@@ -55,6 +55,10 @@ class Window:
         """Whether the window says what comes at and after ``name``."""
         return self.start <= name and (self.stop is None or name < self.stop)
 
+    def covers(self, other: "Window") -> bool:
+        """Whether it says all that ``other`` says."""
+        return self.start <= other.start and (self.stop is None or (other.stop is not None and other.stop <= self.stop))
+
     def names_from(self, lower: str) -> Iterator[str]:
         """The names that are not below ``lower``, without the long directories."""
         found = map(self.names.__getitem__, range(bisect_left(self.names, lower), len(self.names)))
@@ -148,8 +152,9 @@ class Windows:
         # One that is larger than all that may be kept is refused with a ValueError, and read again for each page.
         with self._lock, contextlib.suppress(ValueError):
             kept = self._kept.get(identity)
-            others = kept.windows[: _WINDOWS_OF_ONE_DIRECTORY - 1] if kept is not None and kept.stamp == stamp else ()
-            self._kept[identity] = _Kept(stamp, (window, *others))
+            others = kept.windows if kept is not None and kept.stamp == stamp else ()
+            others = tuple(other for other in others if not window.covers(other))
+            self._kept[identity] = _Kept(stamp, (window, *others[: _WINDOWS_OF_ONE_DIRECTORY - 1]))
 
 
 def _stamp_of(status: os.stat_result) -> _Stamp:

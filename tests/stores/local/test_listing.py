@@ -74,6 +74,18 @@ def test_list_page_puts_long_segments_between_their_neighbours(bucket: BucketDir
         assert [e.key for e in bucket.page(ListQuery(after=after)).objects] == [key for key in ordered if key > after]
 
 
+@pytest.mark.parametrize("window_bytes", [400, 700, 1500])
+def test_list_page_merges_long_segments_window_by_window(
+    bucket: BucketDirectory, monkeypatch: pytest.MonkeyPatch, window_bytes: int
+) -> None:
+    monkeypatch.setattr(listing, "_windows", windows.Windows(window_bytes=window_bytes, batch=2))
+    chunk = "L" * 240
+    ordered = sorted([*(f"{chunk}{letter}" for letter in "acegi"), *(f"{chunk}{letter * 20}" for letter in "bdfhj")])
+    for key in ordered:
+        bucket.put(key)
+    assert bucket.listed() == ordered
+
+
 @pytest.mark.parametrize(
     ("delimiter", "prefix", "expected"),
     [

@@ -187,6 +187,13 @@ def test_load_by_two_walks_through_a_huge_directory_keeps_both_windows(
     assert len(scans) == 2
 
 
+def test_load_of_a_window_that_covers_another_takes_its_place(directory: Path) -> None:
+    kept = Windows()
+    load(kept, directory, "0100")
+    whole = load(kept, directory, "")
+    assert kept._kept.currsize == whole.size
+
+
 def test_all_windows_together_take_bounded_memory(tmp_path: Path) -> None:
     for number in range(4):
         (tmp_path / str(number)).mkdir()
