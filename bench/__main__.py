@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import os
 import resource
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0; or 1 when a turn failed or the command could not do its work. A goal that is missed is no failure.
+        0; 1 when a turn failed or the command could not do its work; 130 when interrupted. A missed goal is no failure.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted; what was measured so far is in the results file", file=sys.stderr)
+        return 130
     return code
 
 
@@ -99,6 +103,7 @@ def _run(options: argparse.Namespace) -> int:
     targets = _present_targets(options.targets.split(","))
     settings = _settings(options)
     _raise_descriptor_limit()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers are stopped and files removed
     results = ResultsFile(options.out)
 
     def report(entry: Sample | Failure) -> None:

@@ -52,12 +52,12 @@ def _plain(case: str, target: str, metric: str) -> Callable[[Summaries], float |
     return lambda summaries: value(summaries, case, target, metric)
 
 
-def _of_a_million(metric: str) -> Callable[[Summaries], float | None]:
-    """A figure of the walk, if it was one over a million keys (``--keys 1000000``)."""
+def _of_list(keys: int, metric: str) -> Callable[[Summaries], float | None]:
+    """A figure of the listing, if it was one of so many keys (``--keys``)."""
 
     def figure(summaries: Summaries) -> float | None:
-        keys = value(summaries, "list", "s3proxy", "walk_keys")
-        return value(summaries, "list", "s3proxy", metric) if keys == 1_000_000 else None
+        listed = value(summaries, "list", "s3proxy", "walk_keys")
+        return value(summaries, "list", "s3proxy", metric) if listed == keys else None
 
     return figure
 
@@ -71,8 +71,8 @@ GOALS = (
     Goal(claim="GET 4 KiB, signed x open", figure=_against("get-4KiB", "s3proxy-signed", "s3proxy"), at_least=0.75),
     Goal(claim="GET 64 KiB, signed x open", figure=_against("get-64KiB", "s3proxy-signed", "s3proxy"), at_least=0.75),
     Goal(claim="PUT 64 MiB with fsync, x MD5", figure=_plain("put-64MiB", "s3proxy", "md5_ratio"), at_least=0.5),
-    Goal(claim="page of 1,000 keys, median ms", figure=_plain("list", "s3proxy", "page_p50_ms"), at_most=50),
-    Goal(claim="walk over 1,000,000 keys, s", figure=_of_a_million("walk_seconds"), at_most=60),
-    Goal(claim="RSS growth in that walk, MiB", figure=_of_a_million("rss_growth_mib"), at_most=64),
+    Goal(claim="page of 100,000 keys, median ms", figure=_of_list(100_000, "page_p50_ms"), at_most=50),
+    Goal(claim="walk over 1,000,000 keys, s", figure=_of_list(1_000_000, "walk_seconds"), at_most=60),
+    Goal(claim="RSS growth in that walk, MiB", figure=_of_list(1_000_000, "rss_growth_mib"), at_most=64),
     Goal(claim="RSS growth, 700 slow clients, MiB", figure=_plain("memory", "s3proxy", "rss_growth_mib"), at_most=64),
 )

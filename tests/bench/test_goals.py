@@ -33,8 +33,10 @@ def test_goal_that_was_not_measured_says_so() -> None:
     assert "not measured" in _verdict("PUT 64 MiB", [])
 
 
-def test_goal_of_a_million_keys_ignores_a_smaller_walk() -> None:
-    small = [_summary("list", "s3proxy", walk_keys=100_000, walk_seconds=3)]
-    large = [_summary("list", "s3proxy", walk_keys=1_000_000, walk_seconds=30)]
+def test_goal_of_a_listing_counts_only_at_its_number_of_keys() -> None:
+    small = [_summary("list", "s3proxy", walk_keys=100_000, walk_seconds=3, page_p50_ms=12)]
+    large = [_summary("list", "s3proxy", walk_keys=1_000_000, walk_seconds=30, page_p50_ms=12)]
     assert "not measured" in _verdict("walk over", small)
+    assert "holds" in _verdict("page of 100,000", small)
+    assert "not measured" in _verdict("page of 100,000", large)
     assert "holds" in _verdict("walk over", large)

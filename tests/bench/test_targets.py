@@ -1,0 +1,64 @@
+"""Starting and stopping servers."""
+
+import os
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import BenchError
+from bench.targets import TARGETS, Place, Target, started
+
+
+def _target(command: Callable[[Place], list[str]]) -> Target:
+    return Target(name="made-up", summary="", absence=lambda: None, command=command)
+
+
+def _http_server(place: Place) -> list[str]:
+    return [sys.executable, "-m", "http.server", "-b", "127.0.0.1", "-d", str(place.root), str(place.port)]
+
+
+def test_started_target_serves_on_its_core_and_is_gone_afterwards(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("hello")
+    core = min(os.sched_getaffinity(0))
+    with started(_target(_http_server), tmp_path, tmp_path, {core}) as server:
+        assert os.sched_getaffinity(server.pid) == {core}
+        with urllib.request.urlopen(f"http://{server.endpoint.authority}/a") as response:
+            assert response.read() == b"hello"
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
+
+
+def test_started_with_a_target_that_ends_says_what_it_wrote(tmp_path: Path) -> None:
+    target = _target(lambda _: [sys.executable, "-c", "raise SystemExit('no such root')"])
+    with pytest.raises(BenchError, match="did not start: no such root"), started(target, tmp_path, tmp_path, {0}):
+        pass
+
+
+def test_started_with_a_server_that_dies_on_the_way_fails_the_turn(tmp_path: Path) -> None:
+    turn = started(_target(_http_server), tmp_path, tmp_path, os.sched_getaffinity(0))
+    server = turn.__enter__()
+    os.kill(server.pid, 9)
+    os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(BenchError, match="ended with code -9"):
+        turn.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_command_of_each_target_names_its_root_and_port(target: Target, tmp_path: Path) -> None:
+    words = " ".join(target.command(Place(root=tmp_path / "root", scratch=tmp_path, port=4321)))
+    configurations = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert str(tmp_path / "root") in words + configurations
+    assert "4321" in words + configurations
+
+
+def test_signed_target_shares_the_owner_of_the_open_one_and_keeps_syncing(tmp_path: Path) -> None:
+    signed = next(target for target in TARGETS if target.name == "s3proxy-signed")
+    signed.command(Place(root=tmp_path, scratch=tmp_path, port=1))
+    text = (tmp_path / "s3proxy.toml").read_text()
+    assert 'mode = "signature"' in text
+    assert "fsync = true" in text
+    assert signed.credentials is not None
+    assert signed.credentials.secret_key in text
