@@ -206,7 +206,7 @@ async def check_read_gives_exactly_the_span(store: ObjectStore) -> None:
 
 async def check_put_object_if_none_match_writes_only_once(store: ObjectStore) -> None:
     await make_bucket(store)
-    once = WriteConditions(if_none_match=True)
+    once = WriteConditions(if_none_match="*")
     await put(store, b"first", conditions=once)
     with raises(ErrorCode.PRECONDITION_FAILED):
         await put(store, b"second", conditions=once)
@@ -327,9 +327,7 @@ async def check_copy_object_checks_the_target_s_conditions(store: ObjectStore) -
     await make_bucket(store)
     await put(store, b"data")
     await put(store, b"old", "copy")
-    operation = CopyObject(
-        bucket=BUCKET, key=Key("copy"), source=SOURCE, conditions=WriteConditions(if_none_match=True)
-    )
+    operation = CopyObject(bucket=BUCKET, key=Key("copy"), source=SOURCE, conditions=WriteConditions(if_none_match="*"))
     with raises(ErrorCode.PRECONDITION_FAILED):
         await store.copy_object(operation)
     assert await get(store, "copy") == b"old"

@@ -151,7 +151,7 @@ async def check_complete_takes_etags_with_their_quotes(store: ObjectStore) -> No
 async def check_complete_checks_its_conditions(store: ObjectStore) -> None:
     await make_bucket(store)
     await put(store, b"old")
-    operation = replace(await stored_two(store), conditions=WriteConditions(if_none_match=True))
+    operation = replace(await stored_two(store), conditions=WriteConditions(if_none_match="*"))
     with raises(ErrorCode.PRECONDITION_FAILED):
         await store.complete_multipart_upload(operation)
     assert await get(store) == b"old"
