@@ -16,7 +16,7 @@ from s3proxy.http1.limits import Limits
 from s3proxy.http1.messages import ConnectionLostError, EmptyBody, Handler, Request, RequestBody, Response
 from s3proxy.http1.request_body import ChunkedBody, Inbound, MalformedBodyError, ReceivedBody, SizedBody
 from s3proxy.http1.request_head import RefusedRequestError, RequestHead, find_head_end, parse_head
-from s3proxy.http1.response_head import UnsendableHeaderError
+from s3proxy.http1.response_head import CONTINUE, UnsendableHeaderError
 from s3proxy.http1.response_sender import send_response
 from s3proxy.http1.transfer import Transport
 
@@ -117,6 +117,9 @@ class ServerConnection:
         """Serve one request; whether another may follow."""
         body = self._body_of(head)
         request = Request(head.method, head.target, head.headers, body, self._transport.peer)
+        if head.expects_continue and head.length == 0:
+            # There is nothing to invite. But botocore, once answered without it, misreads the next answer and hangs.
+            await self._transport.send(CONTINUE)
         response = await self._answer(request)
         is_unread = isinstance(body, ReceivedBody) and not body.is_finished
         keep_alive = not (is_unread or response.close or self._occupancy.is_draining) and head.keep_alive
