@@ -1,6 +1,6 @@
 """Short ways to say what tests of stores say all the time."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -40,6 +40,15 @@ def raises(code: ErrorCode) -> Iterator[None]:
     with pytest.raises(S3Error) as caught:
         yield
     assert caught.value.code is code, caught.value
+
+
+async def refusal_of(attempt: Awaitable[object]) -> ErrorCode | None:
+    """The code of the S3Error that ``attempt`` ends with, or None when it succeeds."""
+    try:
+        await attempt
+    except S3Error as error:
+        return error.code
+    return None
 
 
 async def make_bucket(store: ObjectStore, name: str = BUCKET) -> Bucket:

@@ -40,7 +40,7 @@ def test_commit_to_one_key_happens_once_at_a_time(dir_fd: int) -> None:
 
     # Two stores stand for two processes: flock belongs to the open file, and every commit opens its own.
     stores = [KeyLocks(dir_fd), KeyLocks(dir_fd)]
-    run_together(*[lambda locks=each: [locks.commit("b", "k", step) for _ in range(5)] for each in stores * 2])  # type: ignore[misc]  # a default argument of a lambda
+    run_together(*[lambda locks=each: [locks.commit("b", "k", step) for _ in range(5)] for each in stores * 2])
     assert most == 1
 
 

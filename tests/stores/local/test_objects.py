@@ -10,7 +10,20 @@ from s3proxy.s3.model import GetObjectTagging, ObjectMetadata, PutObjectTagging,
 from s3proxy.stores.local.store import LocalStore
 from tests.stores.bodies import body_of
 from tests.stores.local.leftovers import temporaries
-from tests.stores.vocabulary import BUCKET, KEY, delete, get, head, keys_of, make_bucket, page, put, put_of, raises
+from tests.stores.vocabulary import (
+    BUCKET,
+    KEY,
+    delete,
+    get,
+    head,
+    keys_of,
+    make_bucket,
+    page,
+    put,
+    put_of,
+    raises,
+    refusal_of,
+)
 
 
 @pytest.fixture
@@ -134,11 +147,11 @@ async def test_of_many_writers_if_none_match_lets_one_win(root: Path, store: Loc
     won: list[int] = []
 
     async def attempt(number: int) -> None:
-        try:
-            await put((store, other)[number % 2], b"%d" % number, conditions=WriteConditions(if_none_match="*"))
+        conditions = WriteConditions(if_none_match="*")
+        refusal = await refusal_of(put((store, other)[number % 2], b"%d" % number, conditions=conditions))
+        assert refusal in {None, ErrorCode.PRECONDITION_FAILED}
+        if refusal is None:
             won.append(number)
-        except S3Error as error:
-            assert error.code is ErrorCode.PRECONDITION_FAILED
 
     for _ in range(10):
         won.clear()
@@ -155,15 +168,14 @@ async def test_increments_under_if_match_lose_nothing(root: Path, store: LocalSt
     other = LocalStore.open(root, fsync=False)
     await put(store, b"0")
 
+    async def increment_once(one: LocalStore) -> None:
+        info, value = await head(one), int(await get(one))
+        await put(one, b"%d" % (value + 1), conditions=WriteConditions(if_match=info.etag))
+
     async def increment(one: LocalStore) -> None:
         for _ in range(5):
-            while True:
-                info, value = await head(one), int(await get(one))
-                try:
-                    await put(one, b"%d" % (value + 1), conditions=WriteConditions(if_match=info.etag))
-                    break
-                except S3Error as error:
-                    assert error.code is ErrorCode.PRECONDITION_FAILED
+            while await refusal_of(increment_once(one)) is ErrorCode.PRECONDITION_FAILED:
+                pass
 
     async with trio.open_nursery() as nursery:
         for one in (store, other, store, other):

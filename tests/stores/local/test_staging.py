@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from s3proxy.stores.local import staging
+from s3proxy.stores.local.locks import try_lock
 from s3proxy.stores.local.staging import Staging
 from tests.stores.local.leftovers import open_descriptors
 
@@ -57,7 +58,6 @@ def test_sweep_steps_over_what_is_no_directory(tmp_path: Path, tmp_fd: int) -> N
 def test_directory_swept_before_it_was_locked_is_made_again(
     tmp_path: Path, tmp_fd: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    try_lock = staging.try_lock
     calls = 0
 
     def swept_first(fd: int, kind: int) -> bool:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -121,7 +122,7 @@ async def test_read_only_store_of_a_bare_directory_makes_nothing_in_it(root: Pat
     with raises(ErrorCode.NO_SUCH_UPLOAD):
         await reader.get_upload(BUCKET, KEY, UploadId("0" * 16 + "x" * 24))
     await reader.aclose()
-    assert [path.name for path in root.iterdir()] == [BUCKET]
+    assert os.listdir(root) == [BUCKET]
 
 
 async def _refuses_every_write(store: ObjectStore, upload_id: UploadId) -> None:
