@@ -1,0 +1,40 @@
+"""One server for the whole folder; its logs are searched for secrets when the last test has ended."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.security.logs import secrets_in
+from tests.security.site import ALICE, BOB, CANARY, KEPT, Site, tree
+from tests.server import started
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    base = tmp_path_factory.mktemp("site")
+    (base / "outside").mkdir()
+    (base / "outside" / "canary").write_bytes(CANARY)
+    with started(base / "root", base / "scratch", users=(ALICE, BOB)) as server:
+        site = Site(server, base)
+        assert site.ask("PUT", "/alice").status == 200
+        assert site.ask("PUT", "/bob", keys=BOB).status == 200
+        assert site.ask("PUT", "/alice/kept", KEPT).status == 200
+        yield site
+    assert (base / "outside" / "canary").read_bytes() == CANARY
+    for log in server.logs:
+        assert secrets_in(log.read_bytes(), ALICE, BOB) == []
+
+
+@pytest.fixture
+def untouched(site: Site) -> Iterator[None]:
+    """What lies outside Alice's buckets stays as it is."""
+
+    def others() -> dict[str, str]:
+        root = tree(site.server.root)
+        return {**tree(site.outside), **{path: root[path] for path in root if f"{site.server.root}/bob" in path}}
+
+    before, names = others(), sorted(os.listdir(site.base))
+    yield
+    assert others() == before
+    assert sorted(os.listdir(site.base)) == names

@@ -1,0 +1,150 @@
+"""A real server process on a loopback port, for the tests that must see one from outside."""
+
+import getpass
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.signing import Keys
+
+_START_SECONDS = 30
+_STOP_SECONDS = 20
+_READY = re.compile(rb"^s3proxy ready on http://127\.0\.0\.1:([0-9]+)\s*$", re.MULTILINE)
+
+Settings = Mapping[str, Mapping[str, object]]
+
+
+class StartError(Exception):
+    """The process ended, or was not ready in time; with what it wrote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A process that accepts connections."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    root: Path
+    logs: tuple[Path, Path]
+    """The access log, and standard output and error."""
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def descriptors(self) -> int:
+        """How many it has open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def resident_bytes(self, field: str = "VmRSS") -> int:
+        """Its memory, or with ``VmHWM`` the most that it had since ``reset_peak``."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        match = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
+        assert match is not None
+        return int(match[1]) * 1024
+
+    def reset_peak(self) -> None:
+        """Forget the most memory that it had."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")
+
+    def temporaries(self) -> list[Path]:
+        """The files below the hidden directory for files being written."""
+        return [path for path in (self.root / ".s3proxy" / "tmp").rglob("*") if not path.is_dir()]
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """End it as an operator would, and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+
+@contextmanager
+def started(
+    root: Path, scratch: Path, *, users: Sequence[Keys] = (), settings: Settings | None = None
+) -> Iterator[Server]:
+    """Start a server over ``root``, in signature mode when there are ``users``, and stop it at the end.
+
+    Args:
+        root: the directory of the buckets.
+        scratch: for the configuration and the logs.
+        users: each one owns what it makes.
+        settings: further sections and keys of the configuration.
+    """
+    server = start(root, scratch, users=users, settings=settings)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+
+
+def start(root: Path, scratch: Path, *, users: Sequence[Keys] = (), settings: Settings | None = None) -> Server:
+    """Like ``started``, for a caller that ends the process itself."""
+    root.mkdir(exist_ok=True)
+    scratch.mkdir(exist_ok=True)
+    access, output = scratch / "access.log", scratch / "output.log"
+    config = scratch / "s3proxy.toml"
+    config.write_text(configuration(root, access, users=users, settings=settings), encoding="utf-8")
+    with output.open("ab") as stream:
+        seen = stream.tell()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "s3proxy", "serve", "--config", str(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+        )
+    return Server(process=process, port=_wait_ready(process, output, seen), root=root, logs=(access, output))
+
+
+def configuration(root: Path, access: Path, *, users: Sequence[Keys] = (), settings: Settings | None = None) -> str:
+    """The text of a configuration file."""
+    sections: dict[str, dict[str, object]] = {
+        "server": {"listen": "127.0.0.1:0", "drain_seconds": 2},
+        "auth": {"mode": "signature" if users else "open"},
+        "store": {"root": str(root), "fsync": False},
+        "log": {"access": str(access)},
+    }
+    for name, values in (settings or {}).items():
+        sections[name] = {**sections[name], **values}
+    lines = []
+    for name, section in sections.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
+    for user in users:
+        lines += ["[[users]]", f'name = "{user.access_key}"', f'access_key = "{user.access_key}"']
+        lines += [f'secret_key = "{user.secret_key}"']
+    return "\n".join(lines) + "\n"
+
+
+def launching_user() -> str:
+    """Whose requests those of nobody are in open mode."""
+    return getpass.getuser()
+
+
+def _wait_ready(process: "subprocess.Popen[bytes]", output: Path, seen: int) -> int:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        written = output.read_bytes()[seen:]
+        if (match := _READY.search(written)) is not None:
+            return int(match[1])
+        if process.poll() is not None:
+            raise StartError(f"ended with code {process.returncode}: {written.decode(errors='replace')}")
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    raise StartError(f"was not ready in {_START_SECONDS} s: {output.read_text(errors='replace')}")
