@@ -70,8 +70,7 @@ class OpenAuthenticator:
         Raises:
             S3Error: INVALID_ARGUMENT or NOT_IMPLEMENTED for a payload mode.
         """
-        content_sha256 = request.header(b"x-amz-content-sha256")
-        payload = UNSIGNED_PAYLOAD if content_sha256 is None else parse_payload(content_sha256)
+        payload = _claimed_payload(request)
         user = self._author(request, address) or self._launching_user
         return VerifiedRequest(request, address, user, payload, user == self._launching_user, is_open=True)
 
@@ -104,7 +103,7 @@ class SignatureAuthenticator:
         """
         mechanism = mechanism_of(request)
         if mechanism is None:
-            return VerifiedRequest(request, address, None, UNSIGNED_PAYLOAD)
+            return VerifiedRequest(request, address, None, _claimed_payload(request))
         if mechanism in (Mechanism.SIGV4_HEADER, Mechanism.SIGV4_QUERY):
             return self._verify_v4(mechanism, request, address)
         return self._verify_v2(mechanism, request, address)
@@ -132,6 +131,12 @@ class SignatureAuthenticator:
         if user is None:
             raise S3Error(ErrorCode.INVALID_ACCESS_KEY_ID, detail={"AWSAccessKeyId": access_key})
         return user
+
+
+def _claimed_payload(request: Request) -> Payload:
+    """What a request without a signature says of its body, whose framing and digest count all the same."""
+    content_sha256 = request.header(b"x-amz-content-sha256")
+    return UNSIGNED_PAYLOAD if content_sha256 is None else parse_payload(content_sha256)
 
 
 Authenticator = OpenAuthenticator | SignatureAuthenticator

@@ -4,15 +4,27 @@ from typing import assert_never
 
 from s3proxy.gateway import listing, reading, writing
 from s3proxy.gateway.authenticate import VerifiedRequest
+from s3proxy.gateway.authorize import ReadableObjects
 from s3proxy.http1.messages import Response
 from s3proxy.s3 import model, responses
 from s3proxy.stores.base import ObjectStore
 
 
 async def dispatch(  # noqa: C901, PLR0912, PLR0915 (a table, with one entry for each operation)
-    store: ObjectStore, region: str, verified: VerifiedRequest, operation: model.Operation
+    store: ObjectStore,
+    objects: ObjectStore | ReadableObjects,
+    region: str,
+    verified: VerifiedRequest,
+    operation: model.Operation,
 ) -> Response:
     """Carry out an operation that was authorised; the ones that a node serves most come first.
+
+    Args:
+        store: where the objects are.
+        objects: what GetObject and HeadObject read through, as ``authorize`` says.
+        region: of this server.
+        verified: who asks.
+        operation: what for.
 
     Raises:
         S3Error: the operation failed.
@@ -21,9 +33,9 @@ async def dispatch(  # noqa: C901, PLR0912, PLR0915 (a table, with one entry for
     """
     match operation:
         case model.GetObject():
-            return await reading.get_object(store, operation)
+            return await reading.get_object(objects, operation)
         case model.HeadObject():
-            return await reading.head_object(store, operation)
+            return await reading.head_object(objects, operation)
         case model.PutObject():
             return await writing.put_object(store, verified, operation)
         case model.UploadPart():
@@ -64,8 +76,8 @@ async def dispatch(  # noqa: C901, PLR0912, PLR0915 (a table, with one entry for
             await store.put_object_tagging(untag)
             return responses.no_content()
         case model.GetObjectAcl(bucket=bucket, key=key, version_id=version_id):
-            await store.head_object(model.HeadObject(bucket=bucket, key=key, version_id=version_id))
-            return responses.get_acl(await listing.owner_of(store, verified, bucket))
+            info = await store.head_object(model.HeadObject(bucket=bucket, key=key, version_id=version_id))
+            return responses.get_acl(await listing.owner_of(store, verified, bucket), info.acl)
         case model.ListBuckets():
             return await listing.list_buckets(store, verified, operation)
         case model.CreateBucket():
@@ -76,7 +88,10 @@ async def dispatch(  # noqa: C901, PLR0912, PLR0915 (a table, with one entry for
             await store.delete_bucket(operation.bucket)
             return responses.no_content()
         case model.GetBucketLocation():
-            return responses.get_bucket_location(region)
+            return responses.get_bucket_location((await store.get_bucket(operation.bucket)).location, region)
+        case model.GetBucketAcl():
+            bucket_info = await store.get_bucket(operation.bucket)
+            return responses.get_acl(await listing.owner_of(store, verified, operation.bucket), bucket_info.acl)
         case model.GetBucketTagging():
             return responses.get_bucket_tagging(await store.get_bucket_tagging(operation.bucket))
         case model.PutBucketTagging():
@@ -86,7 +101,6 @@ async def dispatch(  # noqa: C901, PLR0912, PLR0915 (a table, with one entry for
             await store.put_bucket_tagging(operation.bucket, {})
             return responses.no_content()
         case model.GetBucketDefault():
-            owner = await listing.owner_of(store, verified, operation.bucket)
-            return responses.get_bucket_default(operation, owner)
+            return responses.get_bucket_default(operation)
         case _:
             assert_never(operation)

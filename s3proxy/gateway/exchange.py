@@ -127,18 +127,19 @@ class Gateway:
         fields = header_fields(request.headers)
         route = find_route(request.method, address, fields)
         access.operation = route.operation.__name__
-        await authorize(verified, route.operation, self._store)
+        objects = await authorize(verified, route.operation, self._store)
         if route.body is BodyKind.NONE and verified.payload.mode.is_streaming:
             raise S3Error(ErrorCode.INVALID_REQUEST, f"{route.operation.__name__} takes no aws-chunked body.")
         xml = await receive_xml(verified, route) if route.body is BodyKind.XML else b""
         operation = route.parse(RequestText(address, fields, xml))
-        await authorize_source(verified, operation, self._store)
+        if isinstance(operation, model.CopyObject | model.UploadPartCopy):
+            operation = await authorize_source(verified, operation, self._store)
         if not isinstance(operation, _SLOW):
-            return await dispatch(self._store, self._settings.region, verified, operation)
+            return await dispatch(self._store, objects, self._settings.region, verified, operation)
 
         async def work() -> Response:
             try:
-                return await dispatch(self._store, self._settings.region, verified, operation)
+                return await dispatch(self._store, objects, self._settings.region, verified, operation)
             except Exception as error:
                 return self._error(error, access)
 

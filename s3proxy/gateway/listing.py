@@ -19,7 +19,7 @@ async def list_buckets(store: ObjectStore, verified: VerifiedRequest, operation:
 
 
 async def create_bucket(store: ObjectStore, verified: VerifiedRequest, operation: model.CreateBucket) -> Response:
-    """200 also for a bucket that is the caller's already, as us-east-1 answers."""
+    """200 also for a bucket that is the caller's already, as us-east-1 answers, unless another ACL is asked for."""
     assert verified.user is not None, "authorize lets no anonymous request pass"
     try:
         await store.create_bucket(operation, verified.user)
@@ -27,8 +27,8 @@ async def create_bucket(store: ObjectStore, verified: VerifiedRequest, operation
         if error.code is not ErrorCode.BUCKET_ALREADY_EXISTS:
             raise
         bucket = await store.get_bucket(operation.bucket)
-        if bucket.owner is None or bucket.owner.id != verified.user.id:
-            raise
+        if bucket.owner is None or bucket.owner.id != verified.user.id or bucket.acl is not operation.acl:
+            raise  # AWS would replace the ACL, and Ceph refuses as well
     return responses.create_bucket(operation.bucket)
 
 

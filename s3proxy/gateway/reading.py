@@ -1,5 +1,6 @@
 """Operations that read an object: conditions and ranges are judged here, on the version that the store opened."""
 
+from s3proxy.gateway.authorize import ReadableObjects
 from s3proxy.http1.messages import Response
 from s3proxy.s3 import model, responses
 from s3proxy.s3.conditions import evaluate, if_range_holds
@@ -8,9 +9,9 @@ from s3proxy.s3.ranges import part_range, resolve_range
 from s3proxy.stores.base import ObjectStore
 
 
-async def get_object(store: ObjectStore, operation: model.GetObject) -> Response:
+async def get_object(objects: ObjectStore | ReadableObjects, operation: model.GetObject) -> Response:
     """Answer with the object, a span of it, or 304."""
-    opened = await store.get_object(operation)
+    opened = await objects.get_object(operation)
     try:
         if _is_not_modified(operation.conditions, opened.info):
             return responses.not_modified(opened.info)
@@ -21,9 +22,9 @@ async def get_object(store: ObjectStore, operation: model.GetObject) -> Response
         await opened.aclose()
 
 
-async def head_object(store: ObjectStore, operation: model.HeadObject) -> Response:
+async def head_object(objects: ObjectStore | ReadableObjects, operation: model.HeadObject) -> Response:
     """Answer with what the same GET would, but for the bytes."""
-    info = await store.head_object(operation)
+    info = await objects.head_object(operation)
     if _is_not_modified(operation.conditions, info):
         return responses.not_modified(info)
     return responses.head_object(operation, info, _span(operation, info))

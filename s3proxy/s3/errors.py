@@ -69,6 +69,11 @@ class ErrorCode(Enum):
         "Only the last chunk is allowed to have a size less than 8192 bytes",
     )
     INVALID_DIGEST = ("InvalidDigest", 400, "The Content-MD5 or checksum value that you specified is not valid.")
+    INVALID_LOCATION_CONSTRAINT = (
+        "InvalidLocationConstraint",
+        400,
+        "The specified location constraint is not valid.",
+    )
     INVALID_OBJECT_STATE = (
         "InvalidObjectState",
         403,

@@ -23,6 +23,46 @@ class Owner:
     display_name: str
 
 
+class Group(Enum):
+    """Those whom a canned ACL grants something; the value is the name on the wire."""
+
+    ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
+    """Anonymous ones too."""
+    AUTHENTICATED_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+
+
+class Permission(Enum):
+    """What is granted: READ lists a bucket or reads an object, WRITE changes what a bucket holds."""
+
+    READ = "READ"
+    WRITE = "WRITE"
+
+
+class CannedAcl(Enum):
+    """Who has access to a bucket or an object besides its owner; the value is the name on the wire.
+
+    Source: Amazon S3 User Guide, "Access control list (ACL) overview", canned ACL.
+    """
+
+    PRIVATE = "private"
+    PUBLIC_READ = "public-read"
+    PUBLIC_READ_WRITE = "public-read-write"
+    AUTHENTICATED_READ = "authenticated-read"
+
+    @property
+    def grants(self) -> tuple[tuple[Group, Permission], ...]:
+        """What is granted, and to whom; both what GetBucketAcl shows and what is decided by."""
+        return _GRANTS[self]
+
+
+_GRANTS = {
+    CannedAcl.PRIVATE: (),
+    CannedAcl.PUBLIC_READ: ((Group.ALL_USERS, Permission.READ),),
+    CannedAcl.PUBLIC_READ_WRITE: ((Group.ALL_USERS, Permission.READ), (Group.ALL_USERS, Permission.WRITE)),
+    CannedAcl.AUTHENTICATED_READ: ((Group.AUTHENTICATED_USERS, Permission.READ),),
+}
+
+
 class ChecksumAlgorithm(Enum):
     """The checksums of ``x-amz-checksum-*``; the value is the name on the wire."""
 
@@ -104,6 +144,7 @@ class ObjectInfo:
     storage_class: str = "STANDARD"
     parts: tuple[Part, ...] = ()
     """The parts it was completed from, in order; empty for an object of one PUT."""
+    acl: CannedAcl = CannedAcl.PRIVATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +154,9 @@ class BucketInfo:
     name: Bucket
     owner: Owner | None
     created_ns: int
+    acl: CannedAcl = CannedAcl.PRIVATE
+    location: str | None = None
+    """The LocationConstraint it was created with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +225,7 @@ class CreateBucket:
 
     bucket: Bucket
     location_constraint: str | None = None
+    acl: CannedAcl = CannedAcl.PRIVATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +245,13 @@ class DeleteBucket:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetBucketLocation:
     """GET /bucket?location."""
+
+    bucket: Bucket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetBucketAcl:
+    """GET /bucket?acl."""
 
     bucket: Bucket
 
@@ -228,7 +280,7 @@ class DeleteBucketTagging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetBucketDefault:
-    """GET /bucket?acl, ?versioning, ?policy and the like, answered as AWS does for a fresh bucket."""
+    """GET /bucket?versioning, ?policy and the like, answered as AWS does for a fresh bucket."""
 
     bucket: Bucket
     subresource: str
@@ -236,7 +288,7 @@ class GetBucketDefault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetObjectAcl:
-    """GET /bucket/key?acl: the owner has FULL_CONTROL."""
+    """GET /bucket/key?acl."""
 
     bucket: Bucket
     key: Key
@@ -339,6 +391,7 @@ class PutObject:
     tags: Tags = field(default_factory=dict)
     conditions: WriteConditions = NO_WRITE_CONDITIONS
     storage_class: str = "STANDARD"
+    acl: CannedAcl = CannedAcl.PRIVATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,6 +430,8 @@ class CopySource:
     key: Key
     version_id: str | None = None
     conditions: ReadConditions = NO_READ_CONDITIONS
+    readable_acls: frozenset[CannedAcl] | None = None
+    """Only a version with one of these may be read; None for any, because the author may use the whole bucket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -394,6 +449,7 @@ class CopyObject:
     """The checksum to compute for the copy; None to keep the source's."""
     conditions: WriteConditions = NO_WRITE_CONDITIONS
     storage_class: str | None = None
+    acl: CannedAcl = CannedAcl.PRIVATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -435,6 +491,7 @@ class CreateMultipartUpload:
     checksum_algorithm: ChecksumAlgorithm | None = None
     checksum_type: ChecksumType | None = None
     storage_class: str = "STANDARD"
+    acl: CannedAcl = CannedAcl.PRIVATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -525,6 +582,7 @@ BucketOperation = (
     | HeadBucket
     | DeleteBucket
     | GetBucketLocation
+    | GetBucketAcl
     | GetBucketTagging
     | PutBucketTagging
     | DeleteBucketTagging

@@ -1,10 +1,14 @@
 """Requests about a bucket itself: its life, its tags, its configuration."""
 
+import re
+
 from s3proxy.s3 import xml
+from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.model import (
     CreateBucket,
     DeleteBucket,
     DeleteBucketTagging,
+    GetBucketAcl,
     GetBucketDefault,
     GetBucketLocation,
     GetBucketTagging,
@@ -12,30 +16,36 @@ from s3proxy.s3.model import (
     PutBucketTagging,
 )
 from s3proxy.s3.names import check_new_bucket
-from s3proxy.s3.requests.object_headers import GRANTS, check_canned_acl, refuse_headers
+from s3proxy.s3.requests.object_headers import GRANTS, parse_canned_acl, refuse_headers
 from s3proxy.s3.requests.tagging import parse_bucket_tagging
 from s3proxy.s3.requests.text import RequestText, header_not_implemented
 
 MAX_CONFIGURATION_BYTES = 64 * 1024
 _MAX_CONFIGURATION_ELEMENTS = 512
+_UNSUPPORTED_ON_CREATE = GRANTS | {b"x-amz-object-ownership"}
+
+# Names of regions, and those with a placement behind a colon that Ceph knows.
+_is_location = re.compile(r"[A-Za-z0-9._:-]{1,64}").fullmatch
 
 
 def parse_create_bucket(request: RequestText) -> CreateBucket:
     """PUT /bucket, with or without a CreateBucketConfiguration.
 
     Raises:
-        S3Error: INVALID_BUCKET_NAME; MALFORMED_XML; NOT_IMPLEMENTED for access or object lock that is not supported.
+        S3Error: INVALID_BUCKET_NAME; INVALID_LOCATION_CONSTRAINT; MALFORMED_XML; INVALID_ARGUMENT for an unknown ACL;
+            NOT_IMPLEMENTED for access, ownership or object lock that is not supported.
 
     Source: S3 API CreateBucket.
     """
     check_new_bucket(request.bucket)
-    refuse_headers(request.fields, GRANTS)
-    check_canned_acl(request.fields)
+    refuse_headers(request.fields, _UNSUPPORTED_ON_CREATE)
     if request.fields.get(b"x-amz-bucket-object-lock-enabled", b"false").lower() != b"false":
         raise header_not_implemented(b"x-amz-bucket-object-lock-enabled")
-    if request.fields.get(b"x-amz-object-ownership", b"BucketOwnerEnforced") != b"BucketOwnerEnforced":
-        raise header_not_implemented(b"x-amz-object-ownership")
-    return CreateBucket(bucket=request.bucket, location_constraint=_location_constraint(request.xml))
+    return CreateBucket(
+        bucket=request.bucket,
+        location_constraint=_location_constraint(request.xml),
+        acl=parse_canned_acl(request.fields),
+    )
 
 
 def _location_constraint(body: bytes) -> str | None:
@@ -47,7 +57,10 @@ def _location_constraint(body: bytes) -> str | None:
         max_bytes=MAX_CONFIGURATION_BYTES,
         max_elements=_MAX_CONFIGURATION_ELEMENTS,
     )
-    return xml.texts(root).get("LocationConstraint") or None
+    location = xml.texts(root).get("LocationConstraint") or None
+    if location is not None and not _is_location(location):
+        raise S3Error(ErrorCode.INVALID_LOCATION_CONSTRAINT)
+    return location
 
 
 def parse_head_bucket(request: RequestText) -> HeadBucket:
@@ -63,6 +76,11 @@ def parse_delete_bucket(request: RequestText) -> DeleteBucket:
 def parse_get_bucket_location(request: RequestText) -> GetBucketLocation:
     """GET /bucket?location."""
     return GetBucketLocation(bucket=request.bucket)
+
+
+def parse_get_bucket_acl(request: RequestText) -> GetBucketAcl:
+    """GET /bucket?acl."""
+    return GetBucketAcl(bucket=request.bucket)
 
 
 def parse_get_bucket_tagging(request: RequestText) -> GetBucketTagging:

@@ -7,7 +7,7 @@ from s3proxy.s3.model import CopyObject, CopySource
 from s3proxy.s3.names import parse_bucket, parse_key
 from s3proxy.s3.requests.object_headers import (
     UNSUPPORTED_ON_WRITE,
-    check_canned_acl,
+    parse_canned_acl,
     parse_checksum_algorithm,
     parse_metadata,
     parse_storage_class,
@@ -75,7 +75,6 @@ def parse_copy_object(request: RequestText) -> CopyObject:
     Source: S3 API CopyObject.
     """
     refuse_headers(request.fields, _UNSUPPORTED)
-    check_canned_acl(request.fields)
     replaces_metadata = _is_replace(request, b"x-amz-metadata-directive", "Unknown metadata directive.")
     replaces_tags = _is_replace(request, b"x-amz-tagging-directive", "Unknown tagging directive.")
     if _REDIRECT in request.fields and not replaces_metadata:
@@ -90,6 +89,7 @@ def parse_copy_object(request: RequestText) -> CopyObject:
         checksum_algorithm=parse_checksum_algorithm(request),
         conditions=parse_write_conditions(request),
         storage_class=parse_storage_class(request),
+        acl=parse_canned_acl(request.fields),
     )
     if _changes_nothing(operation):
         raise S3Error(

@@ -24,7 +24,7 @@ from s3proxy.s3.requests.copies import SOURCE_CUSTOMER_KEY, parse_copy_source
 from s3proxy.s3.requests.object_headers import (
     CUSTOMER_KEY,
     UNSUPPORTED_ON_WRITE,
-    check_canned_acl,
+    parse_canned_acl,
     parse_checksum_algorithm,
     parse_checksum_type,
     parse_metadata,
@@ -65,7 +65,6 @@ def parse_create_multipart_upload(request: RequestText) -> CreateMultipartUpload
     Source: S3 API CreateMultipartUpload.
     """
     refuse_headers(request.fields, UNSUPPORTED_ON_WRITE)
-    check_canned_acl(request.fields)
     algorithm = parse_checksum_algorithm(request)
     return CreateMultipartUpload(
         bucket=request.bucket,
@@ -75,6 +74,7 @@ def parse_create_multipart_upload(request: RequestText) -> CreateMultipartUpload
         checksum_algorithm=algorithm,
         checksum_type=_upload_checksum_type(algorithm, parse_checksum_type(request)),
         storage_class=parse_storage_class(request) or "STANDARD",
+        acl=parse_canned_acl(request.fields),
     )
 
 

@@ -9,6 +9,7 @@ from s3proxy.s3.dates import parse_timestamp
 from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.model import (
     NO_WRITE_CONDITIONS,
+    CannedAcl,
     ChecksumAlgorithm,
     ChecksumType,
     ObjectMetadata,
@@ -44,15 +45,12 @@ _STORAGE_CLASSES = frozenset({
     "FSX_OPENZFS",
 })  # fmt: skip
 
-# Owner-only access is what every object has, so these two ask for nothing more. The others would open the object.
-_ACCEPTED_ACLS = frozenset({b"private", b"bucket-owner-read", b"bucket-owner-full-control"})
-_REFUSED_ACLS = frozenset({
-    b"public-read",
-    b"public-read-write",
-    b"authenticated-read",
-    b"aws-exec-read",
-    b"log-delivery-write",
-})  # fmt: skip
+# An object belongs to the owner of its bucket, so the last two ask for nothing more than private.
+_ACLS = {acl.value.encode(): acl for acl in CannedAcl} | {
+    b"bucket-owner-read": CannedAcl.PRIVATE,
+    b"bucket-owner-full-control": CannedAcl.PRIVATE,
+}
+_REFUSED_ACLS = frozenset({b"aws-exec-read", b"log-delivery-write"})  # they grant something to services of AWS
 
 GRANTS = frozenset({
     b"x-amz-grant-full-control",
@@ -94,18 +92,21 @@ def refuse_headers(fields: Fields, unsupported: frozenset[bytes]) -> None:
         raise header_not_implemented(min(unsupported.intersection(fields)))
 
 
-def check_canned_acl(fields: Fields) -> None:
-    """Accept a canned ACL that leaves access to the bucket's owner.
+def parse_canned_acl(fields: Fields) -> CannedAcl:
+    """The x-amz-acl; private without one.
 
     Raises:
-        S3Error: NOT_IMPLEMENTED for one that opens access; INVALID_ARGUMENT for one that S3 does not know.
+        S3Error: NOT_IMPLEMENTED for one that cannot be honoured; INVALID_ARGUMENT for one that S3 does not know.
     """
-    acl = fields.get(b"x-amz-acl")
-    if acl is None or acl in _ACCEPTED_ACLS:
-        return
-    if acl in _REFUSED_ACLS:
+    name = fields.get(b"x-amz-acl")
+    if name is None:
+        return CannedAcl.PRIVATE
+    if name in _REFUSED_ACLS:
         raise header_not_implemented(b"x-amz-acl")
-    raise invalid_argument("", "x-amz-acl", acl.decode("latin-1"))
+    acl = _ACLS.get(name)
+    if acl is None:
+        raise invalid_argument("", "x-amz-acl", name.decode("latin-1"))
+    return acl
 
 
 def parse_metadata(request: RequestText) -> ObjectMetadata:

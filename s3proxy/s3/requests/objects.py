@@ -19,7 +19,7 @@ from s3proxy.s3.model import (
 from s3proxy.s3.requests.object_headers import (
     CUSTOMER_KEY,
     UNSUPPORTED_ON_WRITE,
-    check_canned_acl,
+    parse_canned_acl,
     parse_metadata,
     parse_part_number,
     parse_storage_class,
@@ -181,7 +181,6 @@ def parse_put_object(request: RequestText) -> PutObject:
     if "partNumber" in request.address.parameters:
         raise S3Error(ErrorCode.INVALID_REQUEST, "The partNumber parameter needs the uploadId parameter beside it")
     refuse_headers(request.fields, UNSUPPORTED_ON_WRITE)
-    check_canned_acl(request.fields)
     return PutObject(
         bucket=request.bucket,
         key=request.key,
@@ -189,6 +188,7 @@ def parse_put_object(request: RequestText) -> PutObject:
         tags=parse_tagging_header(request),
         conditions=parse_write_conditions(request),
         storage_class=parse_storage_class(request) or "STANDARD",
+        acl=parse_canned_acl(request.fields),
     )
 
 

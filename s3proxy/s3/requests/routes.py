@@ -95,7 +95,7 @@ def _default(subresource: str, *later: bytes) -> _Row:
 
 _BUCKET_SUBRESOURCES: Mapping[str, _Row] = {
     "accelerate": _default("accelerate", b"PUT"),
-    "acl": _default("acl", b"PUT"),
+    "acl": {b"GET": Route(model.GetBucketAcl, buckets.parse_get_bucket_acl), b"PUT": _LATER},
     "cors": _default("cors", b"PUT", b"DELETE"),
     "delete": {
         b"POST": Route(

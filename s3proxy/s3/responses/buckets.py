@@ -3,7 +3,7 @@
 from s3proxy.http1.messages import Response
 from s3proxy.s3 import xml
 from s3proxy.s3.errors import ErrorCode, S3Error
-from s3proxy.s3.model import Bucket, Owner, Tags
+from s3proxy.s3.model import Bucket, CannedAcl, Group, Owner, Permission, Tags
 from s3proxy.s3.responses.fields import header_value, owner_element, xml_response
 
 _US_EAST_1 = "us-east-1"
@@ -29,9 +29,14 @@ def no_content() -> Response:
     return Response(204, [])
 
 
-def get_bucket_location(region: str) -> Response:
-    """The region, which is empty for us-east-1, as it was before there were others."""
-    return xml_response(xml.document("LocationConstraint", "" if region == _US_EAST_1 else xml.escape(region)))
+def get_bucket_location(location: str | None, region: str) -> Response:
+    """The location that the bucket was created with, or else the region.
+
+    The region us-east-1 is empty, as it was before there were others.
+    """
+    if location is None:
+        location = "" if region == _US_EAST_1 else region
+    return xml_response(xml.document("LocationConstraint", xml.escape(location)))
 
 
 def get_bucket_tagging(tags: Tags) -> Response:
@@ -60,17 +65,29 @@ def _tagging(tags: Tags) -> Response:
     return xml_response(xml.document("Tagging", "<TagSet>", *rows, "</TagSet>"))
 
 
-_GRANTEE = '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
+_GRANTEE = '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type='
 
 
-def get_acl(owner: Owner) -> Response:
-    """The access list of every bucket and object: its owner has full control."""
+def get_acl(owner: Owner, acl: CannedAcl) -> Response:
+    """The access list of a bucket or an object: its owner has full control, and others what ``acl`` grants.
+
+    Source: S3 API GetBucketAcl, GetObjectAcl.
+    """
     user = xml.element("ID", owner.id) + xml.element("DisplayName", owner.display_name)
     return xml_response(
         xml.document(
             "AccessControlPolicy",
             owner_element(owner),
-            f"<AccessControlList><Grant>{_GRANTEE}{user}</Grantee>",
-            "<Permission>FULL_CONTROL</Permission></Grant></AccessControlList>",
+            f'<AccessControlList><Grant>{_GRANTEE}"CanonicalUser">{user}</Grantee>',
+            "<Permission>FULL_CONTROL</Permission></Grant>",
+            *(_group_grant(group, permission) for group, permission in acl.grants),
+            "</AccessControlList>",
         )
+    )
+
+
+def _group_grant(group: Group, permission: Permission) -> str:
+    return (
+        f'<Grant>{_GRANTEE}"Group"><URI>{group.value}</URI></Grantee>'
+        f"<Permission>{permission.value}</Permission></Grant>"
     )

@@ -1,8 +1,8 @@
 """Buckets: the directories of the root that have a bucket's name, whoever made them.
 
 What S3 keeps of a bucket is a record in an extended attribute of its directory, as JSON: ``[1, owner's id, owner's
-name, created_ns, {tags}]``, or in a hidden file as records.py describes. A directory without one was made by a
-file-system program; it is a bucket that belongs to nobody.
+name, created_ns, acl, location, {tags}]``, or in a hidden file as records.py describes. A directory without one was
+made by a file-system program; it is a private bucket that belongs to nobody.
 
 Deleting is ``rmdir``, which is what makes it safe against a PUT at the same time: the kernel either sees the new entry
 and refuses, or has removed the directory, and then the PUT's rename into it fails though its descriptor is still open.
@@ -10,6 +10,7 @@ So neither can an acknowledged object go with the bucket, nor does a bucket come
 """
 
 import contextlib
+import dataclasses
 import errno
 import json
 import os
@@ -24,7 +25,7 @@ from cachetools import LRUCache
 
 from s3proxy.s3 import names
 from s3proxy.s3.errors import ErrorCode, S3Error
-from s3proxy.s3.model import Bucket, BucketInfo, Owner, Tags
+from s3proxy.s3.model import Bucket, BucketInfo, CannedAcl, CreateBucket, Owner, Tags
 from s3proxy.stores.local import syscalls, tree
 from s3proxy.stores.local.locks import KeyLocks
 from s3proxy.stores.local.records import RACY_NS, HiddenFiles, is_elsewhere, read_attribute, write_attribute
@@ -46,6 +47,8 @@ class _BucketRecord:
     owner: Owner | None
     created_ns: int
     tags: Tags = field(default_factory=dict)
+    acl: CannedAcl = CannedAcl.PRIVATE
+    location: str | None = None
 
 
 class OpenBucket:
@@ -158,17 +161,21 @@ class Buckets:
                 infos.append(_info_of(Bucket(name), _read_record(fd, self.hidden)))
         return infos
 
-    def create(self, name: Bucket, owner: Owner, staging: Staging) -> None:
+    def create(self, operation: CreateBucket, owner: Owner, staging: Staging) -> None:
         """Make an empty bucket; blocks. It appears with its record or not at all.
 
         Raises:
             S3Error: BUCKET_ALREADY_EXISTS, also when a file has that name; INVALID_BUCKET_NAME.
         """
+        name = operation.bucket
         names.check_new_bucket(name)
+        record = _BucketRecord(
+            owner=owner, created_ns=time.time_ns(), acl=operation.acl, location=operation.location_constraint
+        )
         made = staging.make_directory()
         try:
             with _directory(*made) as fd:
-                self._write_record(fd, name, _BucketRecord(owner=owner, created_ns=time.time_ns()))
+                self._write_record(fd, name, record)
                 if staging.is_synced:
                     os.fsync(fd)
             syscalls.rename_noreplace(made, (self._root_fd, name))
@@ -210,8 +217,7 @@ class Buckets:
 
         def rewrite(_: object) -> None:
             before = _read_record(bucket.fd, self.hidden)
-            after = _BucketRecord(owner=before.owner, created_ns=before.created_ns, tags=tags)
-            self._write_record(bucket.fd, bucket.name, after)
+            self._write_record(bucket.fd, bucket.name, dataclasses.replace(before, tags=tags))
 
         self._locks.commit(bucket.name, "", rewrite)  # no object has an empty key
         if sync:
@@ -279,23 +285,31 @@ def _directory(parent_fd: int, name: str) -> Iterator[int]:
 
 
 def _info_of(name: Bucket, record: _BucketRecord) -> BucketInfo:
-    return BucketInfo(name=name, owner=record.owner, created_ns=record.created_ns)
+    return BucketInfo(
+        name=name, owner=record.owner, created_ns=record.created_ns, acl=record.acl, location=record.location
+    )
 
 
 def _encode(record: _BucketRecord, *, is_abridged: bool = False) -> bytes:
     owner = [record.owner.id, record.owner.display_name] if record.owner else [None, None]
     tags = _MORE if is_abridged else dict(record.tags)
-    return _encode_json([_VERSION, *owner, record.created_ns, tags]).encode("ascii")
+    return _encode_json([_VERSION, *owner, record.created_ns, record.acl.value, record.location, tags]).encode("ascii")
 
 
 def _decode(data: bytes) -> _BucketRecord | None:
     """Decode what ``_encode`` gave, or anything at all: a file-system program can write it."""
     try:
-        version, owner_id, owner_name, created_ns, tags = json.loads(data.decode("ascii"))
+        version, owner_id, owner_name, created_ns, acl, location, tags = json.loads(data.decode("ascii"))
         if version != _VERSION:
             return None
         owner = Owner(str(owner_id), str(owner_name)) if owner_id is not None else None
-        return _BucketRecord(owner=owner, created_ns=int(created_ns), tags=dict(tags) if tags != _MORE else {})
+        return _BucketRecord(
+            owner=owner,
+            created_ns=int(created_ns),
+            tags=dict(tags) if tags != _MORE else {},
+            acl=CannedAcl(acl),
+            location=str(location) if location is not None else None,
+        )
     except (ValueError, TypeError, RecursionError):
         return None
 

@@ -77,6 +77,7 @@ class Completion:
                 metadata=upload.stored.metadata,
                 tags=upload.stored.tags,
                 storage_class=upload.stored.upload.storage_class,
+                acl=upload.stored.acl,
                 checksum=assembly.checksum,
                 parts=assembly.parts,
                 upload_id=operation.upload_id,

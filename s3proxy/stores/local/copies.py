@@ -53,7 +53,8 @@ class Copies:
         """Copy an object, also onto itself.
 
         Raises:
-            S3Error: NO_SUCH_KEY, a condition that failed, or what publishing raises.
+            S3Error: NO_SUCH_KEY, ACCESS_DENIED for a source that the author may not read, a condition that failed, or
+                what publishing raises.
         """
         async with self._opened(source, operation.source) as (fd, record):
             digest = _digest_needed(record.info, operation)
@@ -83,6 +84,9 @@ class Copies:
     async def _opened(self, bucket: OpenBucket, source: CopySource) -> AsyncIterator[tuple[int, Record]]:
         fd, record = await self._disk.run(lambda: self._objects.open(bucket, source.key))
         try:
+            # Before the conditions, which would tell something of an object that may not be read.
+            if source.readable_acls is not None and record.info.acl not in source.readable_acls:
+                raise S3Error(ErrorCode.ACCESS_DENIED)
             conditions.check_copy_source(source.conditions, record.info)
             yield fd, record
         finally:
@@ -111,6 +115,7 @@ class Copies:
             metadata=source.info.metadata if operation.metadata is None else operation.metadata,
             tags=source.tags if operation.tags is None else operation.tags,
             storage_class=operation.storage_class or "STANDARD",
+            acl=operation.acl,
             checksum=checksum_of(digests) if digests else source.info.checksum,
         )
         return _result_of(self._objects.publish(bucket, operation.key, temporary, content, operation.conditions).info)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from s3proxy.s3.model import (
+    CannedAcl,
     Checksum,
     ChecksumAlgorithm,
     ChecksumType,
@@ -104,6 +105,7 @@ def decode(data: bytes, size: int, mtime_ns: int) -> Record | None:
             tag_count=len(tags),
             storage_class=_safe(extras["s"]) if "s" in extras else "STANDARD",
             parts=tuple(map(_part_of, extras["p"])) if "p" in extras else (),
+            acl=CannedAcl(extras["a"]) if "a" in extras else CannedAcl.PRIVATE,
         )
         return Record(info=info, tags=tags, upload_id=extras.get("i", ""))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -131,7 +133,7 @@ def decode_listed(data: bytes, key: Key, size: int, mtime_ns: int) -> ListedObje
 
 
 def unrecorded(stat: os.stat_result) -> Record:
-    """The record of a file that a file-system program wrote: no metadata, and an ETag that changes with the file.
+    """The record of a file that a file-system program wrote: private, without metadata, its ETag changing with it.
 
     The ETag contains dashes, so nobody takes it for the MD5 of the content.
     """
@@ -180,6 +182,8 @@ def _rest_of(record: Record) -> dict[str, object]:
         extras["g"] = dict(record.tags)
     if record.info.parts:
         extras["p"] = [_part_to(part) for part in record.info.parts]
+    if record.info.acl is not CannedAcl.PRIVATE:
+        extras["a"] = record.info.acl.value
     if record.upload_id:
         extras["i"] = record.upload_id
     return extras

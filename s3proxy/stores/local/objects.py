@@ -9,6 +9,7 @@ from typing import Final
 from s3proxy.s3 import conditions
 from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.model import (
+    CannedAcl,
     Checksum,
     ETag,
     Key,
@@ -36,6 +37,7 @@ class Content:
     metadata: ObjectMetadata
     tags: Tags
     storage_class: str
+    acl: CannedAcl
     checksum: Checksum | None = None
     parts: tuple[Part, ...] = ()
     upload_id: str = ""
@@ -51,6 +53,7 @@ class Content:
             tag_count=len(self.tags),
             storage_class=self.storage_class,
             parts=self.parts,
+            acl=self.acl,
         )
         return Record(info=info, tags=self.tags, upload_id=self.upload_id)
 

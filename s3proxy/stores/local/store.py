@@ -146,7 +146,7 @@ class LocalStore(ObjectStore):
     async def create_bucket(self, operation: model.CreateBucket, owner: model.Owner) -> None:
         """Make a directory with its record, in one step."""
         staging = self._require_writing().staging
-        await self._disk.run(lambda: self._buckets.create(operation.bucket, owner, staging))
+        await self._disk.run(lambda: self._buckets.create(operation, owner, staging))
 
     async def delete_bucket(self, bucket: model.Bucket) -> None:
         """Remove the directory, and the uploads in progress."""
@@ -334,6 +334,7 @@ class LocalStore(ObjectStore):
             metadata=operation.metadata,
             tags=operation.tags,
             storage_class=operation.storage_class,
+            acl=operation.acl,
             checksum=checksum_of(digests),
         )
         info = self._objects.publish(bucket, operation.key, temporary, content, operation.conditions).info

@@ -26,6 +26,7 @@ from s3proxy.body import Digests
 from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.model import (
     Bucket,
+    CannedAcl,
     Checksum,
     ChecksumAlgorithm,
     ChecksumType,
@@ -69,6 +70,7 @@ class StoredUpload:
     upload: Upload
     metadata: ObjectMetadata
     tags: Tags
+    acl: CannedAcl
 
 
 class OpenUpload:
@@ -344,6 +346,7 @@ def _encode(operation: CreateMultipartUpload, initiated_ns: int) -> bytes:
         last_modified_ns=initiated_ns,
         metadata=operation.metadata,
         storage_class=operation.storage_class,
+        acl=operation.acl,
     )
     return json.dumps(line).encode("ascii") + b"\n" + metadata.encode(Record(info=info, tags=operation.tags))
 
@@ -361,4 +364,4 @@ def _decode(data: bytes, upload_id: UploadId) -> StoredUpload:
         checksum_algorithm=ChecksumAlgorithm(algorithm) if algorithm else None,
         checksum_type=ChecksumType(kind) if kind else None,
     )
-    return StoredUpload(upload=upload, metadata=record.info.metadata, tags=record.tags)
+    return StoredUpload(upload=upload, metadata=record.info.metadata, tags=record.tags, acl=record.info.acl)
