@@ -13,8 +13,10 @@ from s3proxy.stores.local.staging import Staging, Temporary
 WHOLE_BYTES: Final = 64 * 1024
 """A body of at most this size is received whole, so that its PUT costs one hop to a thread (170 us) in all."""
 
-_FIRST_BUFFER_BYTES = 64 * 1024
-_LARGEST_BUFFER_BYTES = 1024 * 1024
+_SMALL_BUFFER_BYTES = 64 * 1024
+_LARGE_BUFFER_BYTES = 1024 * 1024
+_MOST_LARGE_BUFFERS = 32  # 16 fast uploads; with more than that, the others go on with small ones
+_MOST_IDLE_BUFFERS = 8  # kept, since the kernel takes 0.4 ms to give 1 MiB of fresh pages
 
 T = TypeVar("T")
 WriteInThread = Callable[[memoryview], Awaitable[None]]
@@ -31,7 +33,7 @@ class Receiver:
     def __init__(self, disk: Disk, staging: Staging) -> None:
         self._disk = disk
         self._staging = staging
-        self._budget = BufferBudget()
+        self._buffers = LargeBuffers()
 
     async def receive(self, body: IncomingBody, finish: Callable[[Temporary, Digests], T]) -> T:
         """Receive, digest, write and verify a body, and let ``finish`` publish the file.
@@ -56,7 +58,7 @@ class Receiver:
             async def write(data: memoryview) -> None:
                 await self._disk.run_long(lambda: _digest_and_append(data, body, temporary))
 
-            await receive_all(write, body, self._budget)
+            await receive_all(write, body, self._buffers)
             return await self._disk.run(lambda: finish(temporary, _verified(body, temporary)))
 
     def _store_whole(self, data: memoryview, body: IncomingBody, finish: Callable[[Temporary, Digests], T]) -> T:
@@ -80,38 +82,41 @@ def _verified(body: IncomingBody, temporary: Temporary) -> Digests:
     return body.verify()
 
 
-class BufferBudget:
-    """Memory for buffers above their first size, shared by all uploads of a process.
+class LargeBuffers:
+    """The large buffers of a process: a bounded number, of which some are kept for the next upload.
 
     Args:
-        spare_bytes: how much they may take together.
+        most: how many may be in use at a time.
     """
 
-    def __init__(self, spare_bytes: int = 32 * 1024 * 1024) -> None:
-        self._spare_bytes = spare_bytes
+    def __init__(self, most: int = _MOST_LARGE_BUFFERS) -> None:
+        self._available = most
+        self._idle: list[memoryview] = []
 
-    def take(self, count: int) -> bool:
-        """Take ``count`` bytes if there are so many; say whether."""
-        if count > self._spare_bytes:
-            return False
-        self._spare_bytes -= count
-        return True
+    def take(self) -> memoryview | None:
+        """A buffer of 1 MiB, or None when too many are in use."""
+        if not self._available:
+            return None
+        self._available -= 1
+        return self._idle.pop() if self._idle else memoryview(bytearray(_LARGE_BUFFER_BYTES))
 
-    def give_back(self, count: int) -> None:
-        """Return ``count`` bytes."""
-        self._spare_bytes += count
+    def give_back(self, buffer: memoryview) -> None:
+        """Return what ``take`` gave."""
+        self._available += 1
+        if len(self._idle) < _MOST_IDLE_BUFFERS:
+            self._idle.append(buffer)
 
 
 class _Buffers:
-    """Two buffers in turn, which double while the sender is faster than the disk and there is memory for it.
+    """Two buffers in turn, exchanged for large ones while the sender is faster than the disk.
 
-    A slow sender never needs more than the first 64 KiB: 200 of them take 25 MiB in all.
+    A slow sender never needs more than the small ones: 200 of them take 25 MiB in all.
     """
 
-    def __init__(self, budget: BufferBudget) -> None:
-        self._budget = budget
-        self._extra = 0
-        self._idle, self._filled = (memoryview(bytearray(_FIRST_BUFFER_BYTES)) for _ in range(2))
+    def __init__(self, large: LargeBuffers) -> None:
+        self._large = large
+        self._taken: list[memoryview] = []
+        self._idle, self._filled = (memoryview(bytearray(_SMALL_BUFFER_BYTES)) for _ in range(2))
 
     def next(self) -> memoryview:
         """The buffer to fill; the one that was filled before it may be read until the next call."""
@@ -119,14 +124,14 @@ class _Buffers:
         return self._filled
 
     def grow(self) -> None:
-        """Double the buffer that is filled next."""
-        size = len(self._idle)
-        if size < _LARGEST_BUFFER_BYTES and self._budget.take(size):
-            self._extra += size
-            self._idle = memoryview(bytearray(2 * size))
+        """Make the buffer that is filled next a large one, where there is one."""
+        if len(self._idle) < _LARGE_BUFFER_BYTES and (large := self._large.take()) is not None:
+            self._taken.append(large)
+            self._idle = large
 
     def close(self) -> None:
-        self._budget.give_back(self._extra)
+        for buffer in self._taken:
+            self._large.give_back(buffer)
 
 
 async def receive_whole(body: IncomingBody, length: int) -> memoryview:
@@ -147,18 +152,18 @@ async def receive_whole(body: IncomingBody, length: int) -> memoryview:
     return buffer[:length]
 
 
-async def receive_all(write: WriteInThread, body: IncomingBody, budget: BufferBudget) -> None:
+async def receive_all(write: WriteInThread, body: IncomingBody, large: LargeBuffers) -> None:
     """Receive a body of any length, up to its end.
 
     Args:
         write: takes the next bytes, in a thread; they stay unchanged until it returns.
         body: the body, of which nothing was received yet.
-        budget: where large buffers come from.
+        large: where large buffers come from.
 
     Raises:
         S3Error: whatever ``receive_into`` of the body or ``write`` raises; so do other exceptions pass.
     """
-    buffers = _Buffers(budget)
+    buffers = _Buffers(large)
     try:
         buffer = buffers.next()
         count = await _fill(body, buffer)

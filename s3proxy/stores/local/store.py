@@ -7,7 +7,7 @@ the opening 20. Whatever may wait for the disk happens in threads.
 import os
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -348,7 +348,8 @@ class LocalStore(ObjectStore):
         upload_id = self._uploads.create(operation)
         # 1. We found the bucket. 2. Another deletes it and its uploads. 3. We make an upload, which nobody would drop.
         if not self._buckets.is_current(bucket):
-            self._uploads.destroy(operation.bucket, upload_id)
+            with suppress(S3Error):  # the other saw it
+                self._uploads.discard(operation.bucket, upload_id)
             raise no_such_bucket(operation.bucket)
         return upload_id
 

@@ -49,6 +49,7 @@ from s3proxy.stores.local.staging import Staging, Temporary
 
 _RECORD = "record"
 _PATIENCE_SECONDS = 20.0
+_ATTEMPTS = 10  # each is lost only to a deletion of the bucket in the same microseconds
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -96,6 +97,15 @@ class OpenUpload:
             return False
         self._require_linked()
         return True
+
+    def hold(self) -> None:
+        """Like ``try_hold``, but wait for those who have the upload; blocks.
+
+        Raises:
+            S3Error: NO_SUCH_UPLOAD when it was completed or aborted meanwhile; SLOW_DOWN when that takes too long.
+        """
+        locks.lock(self._record_fd, fcntl.LOCK_EX, patience_seconds=_PATIENCE_SECONDS)
+        self._require_linked()
 
     def publish_part(self, number: int, temporary: Temporary, digests: Digests) -> Part:
         """Make a written file the part; blocks.
@@ -192,9 +202,7 @@ class Uploads:
         made = self._staging.make_directory()
         try:
             self._write_record(made, _encode(operation, initiated_ns))
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(operation.bucket, 0o700, dir_fd=self._uploads_fd)
-            os.rename(made[1], f"{operation.bucket}/{upload_id}", src_dir_fd=made[0], dst_dir_fd=self._uploads_fd)
+            self._publish(made, f"{operation.bucket}/{upload_id}")
         except OSError:
             self._staging.destroy(*made)
             raise
@@ -229,6 +237,19 @@ class Uploads:
         assert self._uploads_fd is not None
         self._staging.destroy(self._uploads_fd, f"{bucket}/{upload_id}")
 
+    def discard(self, bucket: Bucket, upload_id: UploadId) -> None:
+        """Remove an upload that somebody else may be removing, too.
+
+        Raises:
+            S3Error: NO_SUCH_UPLOAD; SLOW_DOWN when it is being completed.
+        """
+        upload = self._open(bucket, upload_id)
+        try:
+            upload.hold()
+            self.destroy(bucket, upload_id)
+        finally:
+            upload.close()
+
     def drop(self, bucket: Bucket, *, before_ns: int) -> None:
         """Remove the uploads of a bucket that was deleted.
 
@@ -238,8 +259,10 @@ class Uploads:
         """
         for upload_id in self._ids(bucket):
             if int(upload_id[:16], 16) < before_ns:
-                with contextlib.suppress(FileNotFoundError):
-                    self.destroy(bucket, upload_id)
+                with contextlib.suppress(S3Error):  # gone, or being completed in vain, and then left to ``abort_idle``
+                    self.discard(bucket, upload_id)
+        with contextlib.suppress(OSError):
+            os.rmdir(bucket, dir_fd=self._uploads_fd)
 
     def abort_idle(self, *, before_ns: int) -> Iterator[UploadId]:
         """Abort the uploads that nobody has touched for long; yields between them, so that the caller can stop.
@@ -300,6 +323,15 @@ class Uploads:
             file.flush()
             if self._staging.is_synced:
                 os.fsync(fd)
+
+    def _publish(self, made: tuple[int, str], path: str) -> None:
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(os.path.dirname(path), 0o700, dir_fd=self._uploads_fd)
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(made[1], path, src_dir_fd=made[0], dst_dir_fd=self._uploads_fd)
+                return
+        raise FileNotFoundError(path)
 
     def _sync(self, bucket: Bucket) -> None:
         """Bring a new upload's directory entries to the disk."""

@@ -100,3 +100,26 @@ async def test_sweep_aborts_idle_uploads_only(root: Path, idle: bool) -> None:
     await store.sweep()
     assert directory.exists() is not idle
     await store.aclose()
+
+
+async def test_part_for_a_bucket_deleted_meanwhile_is_refused(root: Path, store: LocalStore) -> None:
+    for size in (10, 200_000):
+        await make_bucket(store)
+        upload_id = await begin(store)
+        operation = UploadPart(bucket=BUCKET, key=KEY, upload_id=upload_id, part_number=1)
+        with raises(ErrorCode.NO_SUCH_UPLOAD):
+            await store.upload_part(operation, body_of(b"x" * size, before_end=lambda: store.delete_bucket(BUCKET)))
+    assert temporaries(root) == []
+    assert os.listdir(root / ".s3proxy" / "uploads") == []
+
+
+async def test_uploads_begun_while_the_bucket_is_deleted_do_not_outlive_it(root: Path, store: LocalStore) -> None:
+    other = LocalStore.open(root, fsync=False)
+    for _ in range(30):
+        await make_bucket(store)
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(refusal_of, begin(other))
+            nursery.start_soon(store.delete_bucket, BUCKET)
+        assert list((root / ".s3proxy" / "uploads").glob("*/*")) == []
+    await other.aclose()
