@@ -3,7 +3,7 @@ import trio
 
 from s3proxy.body import Digests, IncomingBody
 from s3proxy.s3.errors import ErrorCode
-from s3proxy.stores.local.receiving import BufferBudget, receive_all, receive_whole
+from s3proxy.stores.local.receiving import LargeBuffers, receive_all, receive_whole
 from tests.stores.bodies import Arriving
 from tests.stores.vocabulary import raises
 
@@ -32,7 +32,7 @@ class EndlessBody(Body):
         return await super().receive_into(buffer) or await trio.sleep_forever()
 
 
-async def received(body: IncomingBody, *, write_seconds: float = 0, budget: BufferBudget | None = None) -> list[bytes]:
+async def received(body: IncomingBody, *, write_seconds: float = 0, large: LargeBuffers | None = None) -> list[bytes]:
     """The pieces in which ``body`` is written."""
     pieces: list[bytes] = []
 
@@ -42,7 +42,7 @@ async def received(body: IncomingBody, *, write_seconds: float = 0, budget: Buff
         assert data == before, "the buffer was filled again while it was written"
         pieces.append(before)
 
-    await receive_all(write, body, budget or BufferBudget())
+    await receive_all(write, body, large or LargeBuffers())
     return pieces
 
 
@@ -55,8 +55,7 @@ async def test_receive_all_writes_every_byte_in_order(size: int) -> None:
 
 async def test_buffers_grow_while_the_sender_is_faster(autojump_clock: trio.testing.MockClock) -> None:
     pieces = await received(Body(bytes(8192 * KIB)), write_seconds=1)
-    assert [len(piece) // KIB for piece in pieces[:7]] == [64, 64, 128, 128, 256, 256, 512]
-    assert max(map(len, pieces)) == 1024 * KIB
+    assert [len(piece) // KIB for piece in pieces[:4]] == [64, 64, 1024, 1024]
 
 
 async def test_buffers_of_a_slow_sender_stay_small(autojump_clock: trio.testing.MockClock) -> None:
@@ -70,19 +69,27 @@ async def test_buffers_of_a_slow_sender_stay_small(autojump_clock: trio.testing.
     assert {len(piece) for piece in pieces} == {64 * KIB}
 
 
-async def test_buffers_grow_no_further_than_the_budget(autojump_clock: trio.testing.MockClock) -> None:
-    budget = BufferBudget(64 * KIB)
-    pieces = await received(Body(bytes(1024 * KIB)), write_seconds=1, budget=budget)
-    assert {len(piece) for piece in pieces} == {64 * KIB, 128 * KIB}
-    assert budget.take(64 * KIB), "it was given back"
-    assert not budget.take(1)
+async def test_no_more_large_buffers_are_used_than_there_may_be(autojump_clock: trio.testing.MockClock) -> None:
+    large = LargeBuffers(most=1)
+    pieces = await received(Body(bytes(4096 * KIB)), write_seconds=1, large=large)
+    assert {len(piece) for piece in pieces[:-1]} == {64 * KIB, 1024 * KIB}
+    assert large.take() is not None, "it was given back"
+    assert large.take() is None
+
+
+async def test_large_buffer_is_used_again() -> None:
+    large = LargeBuffers()
+    first = large.take()
+    assert first is not None
+    large.give_back(first)
+    assert large.take() is first
 
 
 async def test_failure_to_receive_passes_as_it_is() -> None:
-    budget = BufferBudget(1024 * KIB)
+    large = LargeBuffers(most=1)
     with pytest.raises(ZeroDivisionError):
-        await received(BrokenBody(bytes(300 * KIB)), write_seconds=0.001, budget=budget)
-    assert budget.take(1024 * KIB)
+        await received(BrokenBody(bytes(300 * KIB)), write_seconds=0.001, large=large)
+    assert large.take() is not None
 
 
 async def test_failure_to_write_ends_the_waiting_for_more(autojump_clock: trio.testing.MockClock) -> None:
@@ -91,15 +98,15 @@ async def test_failure_to_write_ends_the_waiting_for_more(autojump_clock: trio.t
         raise OSError("full")
 
     with trio.fail_after(10), pytest.raises(OSError, match="full"):
-        await receive_all(write, EndlessBody(bytes(100 * KIB)), BufferBudget())
+        await receive_all(write, EndlessBody(bytes(100 * KIB)), LargeBuffers())
 
 
-async def test_cancellation_gives_the_budget_back(autojump_clock: trio.testing.MockClock) -> None:
-    budget = BufferBudget(1024 * KIB)
+async def test_cancellation_gives_the_buffers_back(autojump_clock: trio.testing.MockClock) -> None:
+    large = LargeBuffers(most=1)
     with trio.move_on_after(20) as scope:
-        await received(EndlessBody(bytes(1000 * KIB)), write_seconds=1, budget=budget)
+        await received(EndlessBody(bytes(1000 * KIB)), write_seconds=1, large=large)
     assert scope.cancelled_caught
-    assert budget.take(1024 * KIB)
+    assert large.take() is not None
 
 
 async def test_receive_whole_gives_the_bytes() -> None:
