@@ -6,7 +6,7 @@ Header names are lower-case bytes; values are bytes as they came, stripped of su
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from s3proxy.body import Body, ByteStream
+from s3proxy.body import Body
 
 Header = tuple[bytes, bytes]
 
@@ -15,7 +15,7 @@ class ConnectionLostError(Exception):
     """The peer went away, stalled past its deadline, or sent what cannot be parsed while a body was in flight."""
 
 
-class RequestBody(ByteStream):
+class RequestBody:
     """The body of one request, received on demand.
 
     The first ``receive_into`` sends ``100 Continue`` where the client waits for it, so nothing is asked for before the
