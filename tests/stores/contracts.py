@@ -10,13 +10,13 @@ lists them all:
 from collections.abc import Awaitable, Callable
 
 from s3proxy.stores.base import ObjectStore
-from tests.stores import contracts_of_buckets, contracts_of_objects, contracts_of_uploads
+from tests.stores import contracts_of_access, contracts_of_buckets, contracts_of_objects, contracts_of_uploads
 
 Check = Callable[[ObjectStore], Awaitable[None]]
 
 CHECKS: tuple[Check, ...] = tuple(
     check
-    for module in (contracts_of_buckets, contracts_of_objects, contracts_of_uploads)
+    for module in (contracts_of_access, contracts_of_buckets, contracts_of_objects, contracts_of_uploads)
     for name, check in vars(module).items()
     if name.startswith("check_")
 )

@@ -19,6 +19,10 @@ BUCKET = model.Bucket("bucket")
             b"</CreateBucketConfiguration>",
             "eu-west-1",
         ),
+        (
+            b"<CreateBucketConfiguration><LocationConstraint>EU:cold</LocationConstraint></CreateBucketConfiguration>",
+            "EU:cold",
+        ),
     ],
 )
 def test_create_bucket_reads_the_location_and_passes_over_the_rest(body: bytes, location: str | None) -> None:
@@ -35,12 +39,19 @@ def test_create_bucket_with_a_bad_body_is_malformed(body: bytes) -> None:
     assert refuse("PUT", "/bucket", body=body).code is ErrorCode.MALFORMED_XML
 
 
+@pytest.mark.parametrize("location", ["a b", "&#10;", "\u00e9", "x" * 65])
+def test_create_bucket_at_what_is_no_location_is_refused(location: str) -> None:
+    body = f"<CreateBucketConfiguration><LocationConstraint>{location}</LocationConstraint></CreateBucketConfiguration>"
+    assert refuse("PUT", "/bucket", body=body.encode()).code is ErrorCode.INVALID_LOCATION_CONSTRAINT
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("x-amz-grant-write", 'id="x"'),
         ("x-amz-bucket-object-lock-enabled", "true"),
         ("x-amz-object-ownership", "ObjectWriter"),
+        ("x-amz-object-ownership", "BucketOwnerEnforced"),  # would turn off the ACLs that are honoured here
     ],
 )
 def test_create_bucket_with_what_is_not_supported_is_not_implemented(name: str, value: str) -> None:
@@ -48,8 +59,7 @@ def test_create_bucket_with_what_is_not_supported_is_not_implemented(name: str, 
 
 
 def test_create_bucket_that_asks_for_what_is_so_anyway_is_accepted() -> None:
-    headers = {"x-amz-bucket-object-lock-enabled": "False", "x-amz-object-ownership": "BucketOwnerEnforced"}
-    assert ask("PUT", "/bucket", headers) == model.CreateBucket(bucket=BUCKET)
+    assert ask("PUT", "/bucket", {"x-amz-bucket-object-lock-enabled": "False"}) == model.CreateBucket(bucket=BUCKET)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +68,7 @@ def test_create_bucket_that_asks_for_what_is_so_anyway_is_accepted() -> None:
         ("HEAD", "/bucket", model.HeadBucket(bucket=BUCKET)),
         ("DELETE", "/bucket", model.DeleteBucket(bucket=BUCKET)),
         ("GET", "/bucket?location", model.GetBucketLocation(bucket=BUCKET)),
+        ("GET", "/bucket?acl", model.GetBucketAcl(bucket=BUCKET)),
         ("GET", "/bucket?tagging", model.GetBucketTagging(bucket=BUCKET)),
         ("DELETE", "/bucket?tagging", model.DeleteBucketTagging(bucket=BUCKET)),
     ],

@@ -78,29 +78,54 @@ def test_metadata_of_two_kilobytes_is_the_most() -> None:
     assert failure.detail == {"Size": "2049", "MaxSizeAllowed": "2048"}
 
 
-@pytest.mark.parametrize("acl", ["private", "bucket-owner-read", "bucket-owner-full-control"])
-@pytest.mark.parametrize(
-    ("method", "target"), [("PUT", "/bucket/key"), ("PUT", "/bucket"), ("POST", "/bucket/key?uploads")]
-)
-def test_canned_acl_that_opens_nothing_is_accepted(method: str, target: str, acl: str) -> None:
-    ask(method, target, {"x-amz-acl": acl})
-
-
-@pytest.mark.parametrize(
-    ("acl", "code"),
+WITH_ACL = pytest.mark.parametrize(
+    ("method", "target", "headers"),
     [
-        ("public-read", ErrorCode.NOT_IMPLEMENTED),
-        ("public-read-write", ErrorCode.NOT_IMPLEMENTED),
-        ("authenticated-read", ErrorCode.NOT_IMPLEMENTED),
+        ("PUT", "/bucket", {}),
+        ("PUT", "/bucket/key", {}),
+        ("PUT", "/bucket/key", {"x-amz-copy-source": "/source/key"}),
+        ("POST", "/bucket/key?uploads", {}),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "acl"),
+    [
+        (None, model.CannedAcl.PRIVATE),
+        ("private", model.CannedAcl.PRIVATE),
+        ("public-read", model.CannedAcl.PUBLIC_READ),
+        ("public-read-write", model.CannedAcl.PUBLIC_READ_WRITE),
+        ("authenticated-read", model.CannedAcl.AUTHENTICATED_READ),
+        ("bucket-owner-read", model.CannedAcl.PRIVATE),
+        ("bucket-owner-full-control", model.CannedAcl.PRIVATE),
+    ],
+)
+@WITH_ACL
+def test_canned_acl_becomes_the_operation_s(
+    method: str, target: str, headers: dict[str, str], name: str | None, acl: model.CannedAcl
+) -> None:
+    operation = ask(method, target, headers if name is None else {**headers, "x-amz-acl": name})
+    assert isinstance(operation, model.CreateBucket | model.PutObject | model.CopyObject | model.CreateMultipartUpload)
+    assert operation.acl is acl
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("aws-exec-read", ErrorCode.NOT_IMPLEMENTED),
+        ("log-delivery-write", ErrorCode.NOT_IMPLEMENTED),
         ("public-ready", ErrorCode.INVALID_ARGUMENT),
+        ("Public-Read", ErrorCode.INVALID_ARGUMENT),
+        ("private,public-read", ErrorCode.INVALID_ARGUMENT),
         ("", ErrorCode.INVALID_ARGUMENT),
     ],
 )
-@pytest.mark.parametrize(
-    ("method", "target"), [("PUT", "/bucket/key"), ("PUT", "/bucket"), ("POST", "/bucket/key?uploads")]
-)
-def test_canned_acl_that_opens_access_is_not_accepted(method: str, target: str, acl: str, code: ErrorCode) -> None:
-    assert refuse(method, target, {"x-amz-acl": acl}).code is code
+@WITH_ACL
+def test_canned_acl_that_cannot_be_honoured_is_refused(
+    method: str, target: str, headers: dict[str, str], name: str, code: ErrorCode
+) -> None:
+    assert refuse(method, target, {**headers, "x-amz-acl": name}).code is code
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 
 from s3proxy.s3 import responses
 from s3proxy.s3.errors import ErrorCode, S3Error
-from s3proxy.s3.model import Bucket, Owner
+from s3proxy.s3.model import Bucket, CannedAcl, Owner
 from tests.s3.responses.reading import headers_of, read
 
 
@@ -20,12 +20,19 @@ def test_no_content_is_204() -> None:
     assert responses.no_content().status == 204
 
 
-@pytest.mark.parametrize(("region", "expected"), [("eu-west-1", "eu-west-1"), ("us-east-1", None)])
-def test_location_is_empty_for_us_east_1(region: str, expected: str | None) -> None:
-    body = responses.get_bucket_location(region).body
+@pytest.mark.parametrize(
+    ("location", "region", "expected"),
+    [
+        (None, "eu-west-1", b">eu-west-1<"),
+        (None, "us-east-1", b"><"),
+        ("us-east-1", "us-east-1", b">us-east-1<"),
+        ("EU", "us-east-1", b">EU<"),
+    ],
+)
+def test_location_is_the_one_asked_for_or_the_region(location: str | None, region: str, expected: bytes) -> None:
+    body = responses.get_bucket_location(location, region).body
     assert isinstance(body, bytes)
-    assert (b">eu-west-1</LocationConstraint>" in body) is (expected is not None)
-    assert body.endswith(b"></LocationConstraint>") is (expected is None)
+    assert body.endswith(expected + b"/LocationConstraint>")
 
 
 def test_tags_are_listed_by_key() -> None:
@@ -43,11 +50,29 @@ def test_no_tags_are_an_error_for_a_bucket_and_an_empty_set_for_an_object() -> N
     assert responses.put_object_tagging().status == 200
 
 
+ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
+AUTHENTICATED_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+
+
+@pytest.mark.parametrize(
+    ("acl", "grants"),
+    [
+        (CannedAcl.PRIVATE, []),
+        (CannedAcl.PUBLIC_READ, [(ALL_USERS, "READ")]),
+        (CannedAcl.PUBLIC_READ_WRITE, [(ALL_USERS, "READ"), (ALL_USERS, "WRITE")]),
+        (CannedAcl.AUTHENTICATED_READ, [(AUTHENTICATED_USERS, "READ")]),
+    ],
+)
 @pytest.mark.parametrize("operation", ["GetBucketAcl", "GetObjectAcl"])
-def test_acl_gives_the_owner_full_control(operation: str) -> None:
-    parsed = read(operation, responses.get_acl(Owner("id", "name")))
+def test_acl_gives_the_owner_full_control_and_groups_what_is_granted(
+    operation: str, acl: CannedAcl, grants: list[tuple[str, str]]
+) -> None:
+    parsed = read(operation, responses.get_acl(Owner("id", "name"), acl))
     owner = {"ID": "id", "DisplayName": "name"}
     assert parsed == {
         "Owner": owner,
-        "Grants": [{"Grantee": {**owner, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}],
+        "Grants": [
+            {"Grantee": {**owner, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"},
+            *({"Grantee": {"URI": uri, "Type": "Group"}, "Permission": permission} for uri, permission in grants),
+        ],
     }

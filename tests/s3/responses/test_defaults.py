@@ -4,11 +4,9 @@ import pytest
 
 from s3proxy.s3 import responses
 from s3proxy.s3.errors import ErrorCode, S3Error
-from s3proxy.s3.model import Bucket, GetBucketDefault, Owner
+from s3proxy.s3.model import Bucket, GetBucketDefault
 from tests.s3.requests.test_routes import DEFAULTS
 from tests.s3.responses.reading import read
-
-OWNER = Owner("id", "name")
 
 
 def _default(name: str) -> GetBucketDefault:
@@ -23,28 +21,10 @@ def _default(name: str) -> GetBucketDefault:
         ("notification", "GetBucketNotificationConfiguration", {}),
         ("requestPayment", "GetBucketRequestPayment", {"Payer": "BucketOwner"}),
         ("versioning", "GetBucketVersioning", {}),
-        (
-            "ownershipControls",
-            "GetBucketOwnershipControls",
-            {"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}},
-        ),
-        (
-            "publicAccessBlock",
-            "GetPublicAccessBlock",
-            {
-                "PublicAccessBlockConfiguration": dict.fromkeys(
-                    ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
-                )
-            },
-        ),
     ],
 )
 def test_default_that_has_a_document_is_read_by_sdks(name: str, operation: str, expected: dict[str, Any]) -> None:
-    assert read(operation, responses.get_bucket_default(_default(name), OWNER)) == expected
-
-
-def test_default_acl_is_the_owner_s() -> None:
-    assert read("GetBucketAcl", responses.get_bucket_default(_default("acl"), OWNER))["Owner"]["ID"] == "id"
+    assert read(operation, responses.get_bucket_default(_default(name))) == expected
 
 
 @pytest.mark.parametrize(
@@ -54,22 +34,24 @@ def test_default_acl_is_the_owner_s() -> None:
         ("encryption", ErrorCode.SERVER_SIDE_ENCRYPTION_CONFIGURATION_NOT_FOUND_ERROR),
         ("lifecycle", ErrorCode.NO_SUCH_LIFECYCLE_CONFIGURATION),
         ("object-lock", ErrorCode.OBJECT_LOCK_CONFIGURATION_NOT_FOUND_ERROR),
+        ("ownershipControls", ErrorCode.OWNERSHIP_CONTROLS_NOT_FOUND_ERROR),
         ("policy", ErrorCode.NO_SUCH_BUCKET_POLICY),
         ("policyStatus", ErrorCode.NO_SUCH_BUCKET_POLICY),
+        ("publicAccessBlock", ErrorCode.NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION),
         ("replication", ErrorCode.REPLICATION_CONFIGURATION_NOT_FOUND_ERROR),
         ("website", ErrorCode.NO_SUCH_WEBSITE_CONFIGURATION),
     ],
 )
 def test_default_that_does_not_exist_says_so(name: str, code: ErrorCode) -> None:
     with pytest.raises(S3Error) as caught:
-        responses.get_bucket_default(_default(name), OWNER)
+        responses.get_bucket_default(_default(name))
     assert caught.value.code is code
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_every_default_that_is_routed_is_answered(name: str) -> None:
     try:
-        status = responses.get_bucket_default(_default(name), OWNER).status
+        status = responses.get_bucket_default(_default(name)).status
     except S3Error as error:
         status = error.code.status
     assert status in {200, 404}

@@ -58,7 +58,19 @@ async def test_bucket_replaced_by_another_process_is_noticed(root: Path, store: 
     assert (await store.get_bucket(BUCKET)).owner is None
 
 
-@pytest.mark.parametrize("record", [b"", b"{}", b"[1]", b'[2,"a","b",1,{}]', b'[1,"a","b","x",{}]', b"\xff"])
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b'[2,"a","b",1,"private",null,{}]',
+        b'[1,"a","b","x","private",null,{}]',
+        b'[1,"a","b",1,"unheard-of",null,{}]',
+        b'[1,"a","b",1,"private",null,1]',
+        b"\xff",
+    ],
+)
 async def test_record_that_is_not_ours_is_none(root: Path, store: LocalStore, record: bytes) -> None:
     (root / BUCKET).mkdir()
     os.setxattr(root / BUCKET, "user.s3proxy", record)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3proxy.s3.model import (
+    CannedAcl,
     Checksum,
     ChecksumAlgorithm,
     ChecksumType,
@@ -51,6 +52,7 @@ infos = st.builds(
     checksum=checksums,
     storage_class=st.sampled_from(["STANDARD", "GLACIER"]),
     parts=st.lists(parts, max_size=3).map(tuple),
+    acl=st.sampled_from(CannedAcl),
 )
 
 
