@@ -1,5 +1,6 @@
 """What every ObjectStore keeps of access: it stores canned ACLs and decides nothing, but for the source of a copy."""
 
+import itertools
 from dataclasses import replace
 
 from s3proxy.s3.errors import ErrorCode
@@ -16,6 +17,7 @@ from s3proxy.s3.model import (
     ListParts,
     PutObjectTagging,
     ReadConditions,
+    Tags,
     UploadPart,
     UploadPartCopy,
 )
@@ -36,6 +38,7 @@ from tests.stores.vocabulary import (
 )
 
 PUBLIC = frozenset({CannedAcl.PUBLIC_READ, CannedAcl.PUBLIC_READ_WRITE})
+TAGS: tuple[Tags, ...] = ({}, {"a": "b"}, {f"{n:03d}" * 40: "x" * 256 for n in range(50)})
 FOR_THE_PUBLIC = CopySource(bucket=BUCKET, key=KEY, readable_acls=PUBLIC)
 
 
@@ -44,16 +47,14 @@ async def put_with(store: ObjectStore, acl: CannedAcl, data: bytes = b"data") ->
 
 
 async def check_create_bucket_keeps_acl_and_location(store: ObjectStore) -> None:
-    for acl in CannedAcl:
-        for location in (None, "us-east-1", "more"):
-            create = CreateBucket(bucket=BUCKET, location_constraint=location, acl=acl)
-            await store.create_bucket(create, OWNER)
-            for tags in ({}, {"a": "b"}, {f"{n:03d}" * 40: "x" * 256 for n in range(50)}):
-                await store.put_bucket_tagging(BUCKET, tags)
-                info = await store.get_bucket(BUCKET)
-                assert (info.acl, info.location, info.owner) == (acl, location, OWNER)
+    for acl, location in itertools.product(CannedAcl, (None, "us-east-1", "more")):
+        await store.create_bucket(CreateBucket(bucket=BUCKET, location_constraint=location, acl=acl), OWNER)
+        for tags in TAGS:
+            await store.put_bucket_tagging(BUCKET, tags)
+            info = await store.get_bucket(BUCKET)
+            assert (info.acl, info.location, info.owner) == (acl, location, OWNER)
             assert await store.list_buckets() == [info]
-            await store.delete_bucket(BUCKET)
+        await store.delete_bucket(BUCKET)
 
 
 async def check_put_object_keeps_its_acl(store: ObjectStore) -> None:
