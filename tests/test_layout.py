@@ -14,7 +14,6 @@ TESTED_AS_A_PROCESS = {
     "cli.py",
     "node/serve.py",
     "gateway/dispatch.py",
-    "gateway/exchange.py",
     "gateway/listing.py",
     "gateway/reading.py",
     "gateway/writing.py",

@@ -1,0 +1,199 @@
+"""The order of an exchange, and how it ends; what operations answer is tested over real sockets."""
+
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+
+from s3proxy.gateway.authenticate import SignatureAuthenticator, User
+from s3proxy.gateway.exchange import Gateway, Settings
+from s3proxy.http1.messages import ConnectionLostError, EmptyBody, Header, Request, RequestBody, Response, Sent
+from s3proxy.s3 import model
+from s3proxy.s3.payload import parse_payload
+from s3proxy.s3.sigv4 import Credentials, sign
+from s3proxy.stores.base import OpenObject, StoreUnavailableError
+from s3proxy.stores.local.store import LocalStore
+from s3proxy.telemetry import AccessLog
+
+NOW = 1_700_000_000.0
+ANN = User(model.Owner("ann", "ann"), "AKANN", "the secret of ann")
+BOB = User(model.Owner("bob", "bob"), "AKBOB", "the secret of bob")
+
+
+class Untouchable(RequestBody):
+    """A body that must not be asked for."""
+
+    length: int | None = 3
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        raise AssertionError("the body was asked for")
+
+
+class Lost(RequestBody):
+    """A body whose sender has gone."""
+
+    length: int | None = 3
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        raise ConnectionLostError("gone")
+
+
+class Node:
+    """A gateway over a directory, with its log."""
+
+    def __init__(self, store: LocalStore, jobs: trio.Nursery) -> None:
+        self.log = io.StringIO()
+        self._access_log = AccessLog(self.log)
+        self.gateway = Gateway(
+            store,
+            SignatureAuthenticator([ANN, BOB], clock=lambda: NOW),
+            Settings(region="eu-north-1", domains=(b"s3.example.com",)),
+            self._access_log,
+            jobs=jobs,
+        )
+
+    async def ask(
+        self, method: bytes, target: bytes, *headers: Header, user: User | None = ANN, body: RequestBody | None = None
+    ) -> Response:
+        """Ask as ``user``, and let the response be sent."""
+        whole = [(b"host", b"localhost"), *headers]
+        if body is not None:
+            whole.append((b"content-length", b"%d" % (body.length or 0)))
+        if user is not None:
+            credentials = Credentials(access_key=user.access_key, secret_key=user.secret_key, region="us-east-1")
+            payload = parse_payload(b"UNSIGNED-PAYLOAD")
+            whole = sign(method, target, whole, credentials=credentials, payload=payload, now=NOW)
+        response = await self.gateway.answer(Request(method, target, tuple(whole), body or EmptyBody(), "192.0.2.1"))
+        assert response.on_sent is not None
+        response.on_sent(Sent(len(response.body) if isinstance(response.body, bytes) else 0, is_complete=True))
+        return response
+
+    def lines(self) -> list[str]:
+        """The access log so far."""
+        self._access_log.flush()
+        return self.log.getvalue().splitlines()
+
+
+class BrokenStore(LocalStore):
+    """Fails when an object is read."""
+
+    failure: Exception
+
+    async def get_object(self, operation: model.GetObject) -> OpenObject:
+        raise self.failure
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
+    store = LocalStore.open(tmp_path, fsync=False)
+    async with trio.open_nursery() as jobs:
+        yield Node(store, jobs)
+    await store.aclose()
+
+
+def code_of(response: Response) -> str:
+    assert isinstance(response.body, bytes)
+    return response.body.partition(b"<Code>")[2].partition(b"</Code>")[0].decode()
+
+
+async def test_body_is_not_asked_for_before_the_signature_holds(node: Node) -> None:
+    forger = User(ANN.owner, "AKANN", "a guess")
+    response = await node.ask(b"PUT", b"/photos/cat.jpg", user=forger, body=Untouchable())
+    assert (response.status, code_of(response)) == (403, "SignatureDoesNotMatch")
+
+
+async def test_body_is_not_asked_for_before_access_is_granted(node: Node) -> None:
+    await node.ask(b"PUT", b"/photos")
+    for target in (b"/photos/cat.jpg", b"/photos?tagging"):
+        for user in (BOB, None):
+            response = await node.ask(b"PUT", target, user=user, body=Untouchable())
+            assert (response.status, code_of(response)) == (403, "AccessDenied")
+
+
+async def test_body_is_not_asked_for_where_the_head_is_refused(node: Node) -> None:
+    await node.ask(b"PUT", b"/photos")
+    response = await node.ask(b"PUT", b"/photos/cat.jpg", (b"content-md5", b"nonsense"), body=Untouchable())
+    assert (response.status, code_of(response)) == (400, "InvalidDigest")
+
+
+async def test_operation_that_does_not_exist_is_not_told_to_a_stranger(node: Node) -> None:
+    response = await node.ask(b"PUT", b"/photos?lifecycle", user=User(ANN.owner, "AKANN", "a guess"))
+    assert code_of(response) == "SignatureDoesNotMatch"
+
+
+async def test_every_answer_carries_the_ids_that_its_document_names(node: Node) -> None:
+    response = await node.ask(b"GET", b"/nowhere/key")
+    headers = dict(response.headers)
+    assert isinstance(response.body, bytes)
+    assert b"<RequestId>" + headers[b"x-amz-request-id"] + b"</RequestId>" in response.body
+    assert b"<HostId>" + headers[b"x-amz-id-2"] + b"</HostId>" in response.body
+    assert b"<Resource>/nowhere/key</Resource>" in response.body
+
+
+async def test_bug_answers_500_without_telling_the_client_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = BrokenStore.open(tmp_path, fsync=False)
+    store.failure = ZeroDivisionError("an inner matter")
+    async with trio.open_nursery() as jobs:
+        node = Node(store, jobs)
+        await node.ask(b"PUT", b"/photos")
+        response = await node.ask(b"GET", b"/photos/cat.jpg")
+    await store.aclose()
+    assert (response.status, code_of(response)) == (500, "InternalError")
+    assert b"inner matter" not in bytes(response.body if isinstance(response.body, bytes) else b"")
+    assert "ZeroDivisionError: an inner matter" in capsys.readouterr().err
+
+
+async def test_store_that_cannot_be_reached_answers_503(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = BrokenStore.open(tmp_path, fsync=False)
+    store.failure = StoreUnavailableError("no answer")
+    async with trio.open_nursery() as jobs:
+        node = Node(store, jobs)
+        await node.ask(b"PUT", b"/photos")
+        response = await node.ask(b"GET", b"/photos/cat.jpg")
+    await store.aclose()
+    assert (response.status, code_of(response)) == (503, "SlowDown")
+    assert "no answer" in capsys.readouterr().err
+
+
+async def test_each_request_is_one_line_of_the_log(node: Node) -> None:
+    await node.ask(b"PUT", b"/photos")
+    await node.ask(b"GET", b"/photos/cat.jpg")
+    created, missing = node.lines()
+    assert " 192.0.2.1 ann CreateBucket PUT /photos 200 - 0 " in created
+    assert " 192.0.2.1 ann GetObject GET /photos/cat.jpg 404 NoSuchKey " in missing
+
+
+async def test_client_that_goes_away_while_it_sends_is_logged(node: Node) -> None:
+    await node.ask(b"PUT", b"/photos")
+    with pytest.raises(ConnectionLostError):
+        await node.ask(b"PUT", b"/photos/cat.jpg", body=Lost())
+    assert " PutObject PUT /photos/cat.jpg 499 - 0 broken-off " in node.lines()[-1]
+
+
+async def test_bucket_may_be_named_by_the_host(node: Node) -> None:
+    await node.ask(b"PUT", b"/photos")
+    response = await node.gateway.answer(
+        Request(b"GET", b"/cat.jpg", ((b"host", b"photos.s3.example.com"),), EmptyBody(), "192.0.2.1")
+    )
+    assert isinstance(response.body, bytes)
+    assert b"<Resource>/photos/cat.jpg</Resource>" in response.body
+
+
+async def test_location_is_the_configured_region(node: Node) -> None:
+    await node.ask(b"PUT", b"/photos")
+    response = await node.ask(b"GET", b"/photos?location")
+    assert isinstance(response.body, bytes)
+    assert b">eu-north-1<" in response.body
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "InvalidRequest"), (408, "RequestTimeout"), (431, "RequestHeaderSectionTooLarge")]
+)
+async def test_what_never_became_a_request_is_answered_in_s3_form(node: Node, status: int, code: str) -> None:
+    response = node.gateway.error_response(status, "The reason.")
+    assert (response.status, code_of(response)) == (status, code)
+    assert b"x-amz-request-id" in dict(response.headers)
