@@ -72,7 +72,7 @@ def test_acl_gives_the_owner_full_control_and_groups_what_is_granted(
     assert parsed == {
         "Owner": owner,
         "Grants": [
-            {"Grantee": {**owner, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"},
             *({"Grantee": {"URI": uri, "Type": "Group"}, "Permission": permission} for uri, permission in grants),
+            {"Grantee": {**owner, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"},
         ],
     }
