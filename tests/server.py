@@ -1,6 +1,5 @@
 """A real server process on a loopback port, for the tests that must see one from outside."""
 
-import getpass
 import json
 import os
 import re
@@ -9,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +40,17 @@ class Server:
         return self.process.pid
 
     def descriptors(self) -> int:
-        """How many it has open."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        """How many it has open, but for those of buckets, of which it keeps a bounded number."""
+        return len(self.open_files())
+
+    def open_files(self) -> list[str]:
+        """What these descriptors lead to."""
+        top = Path(f"/proc/{self.pid}/fd")
+        found = []
+        for name in os.listdir(top):
+            with suppress(FileNotFoundError):  # closed in the meantime
+                found.append(os.readlink(top / name))
+        return sorted(path for path in found if os.path.dirname(path) != str(self.root))
 
     def resident_bytes(self, field: str = "VmRSS") -> int:
         """Its memory, or with ``VmHWM`` the most that it had since ``reset_peak``."""
@@ -131,9 +139,9 @@ def configuration(root: Path, access: Path, *, users: Sequence[Keys] = (), setti
     return "\n".join(lines) + "\n"
 
 
-def launching_user() -> str:
-    """Whose requests those of nobody are in open mode."""
-    return getpass.getuser()
+def remove_deep(top: Path) -> None:
+    """Remove a tree that may be a thousand directories deep, which shutil.rmtree cannot before Python 3.13."""
+    subprocess.run(["rm", "-rf", "--", str(top)], check=True)
 
 
 def _wait_ready(process: "subprocess.Popen[bytes]", output: Path, seen: int) -> int:

@@ -51,7 +51,8 @@ class BucketMachine(RuleBasedStateMachine):
     def pick(self, data: st.DataObject) -> str:
         """A key: often one that exists."""
         existing = sorted(self.bucket.keys)
-        return data.draw(st.sampled_from(existing) if existing and data.draw(st.booleans()) else keys.keys())
+        is_there = bool(existing) and data.draw(st.booleans())
+        return data.draw(st.sampled_from(existing) if is_there else keys.keys())
 
     # Writing
 
