@@ -1,0 +1,93 @@
+"""A real server that is watched from outside, and the environment of the programs that are its clients."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests import server
+from tests.signing import Keys
+
+ANN = Keys("AKANN0000000000", "the secret of ann, for tests only")
+BOB = Keys("AKBOB0000000000", "the secret of bob, for tests only")
+
+_PATIENCE_SECONDS = 5
+"""Some clients keep connections for ever, or open one and send nothing on it; after so long the server closes them, and
+what it holds can be counted."""
+
+
+class WatchedServer:
+    """A server process with its default settings, but for its patience.
+
+    *Closes:* whoever makes one calls ``check_and_stop``.
+    """
+
+    def __init__(self, directory: Path, *, users: Sequence[Keys] = ()) -> None:
+        patience: dict[str, object] = {
+            "head_timeout_seconds": _PATIENCE_SECONDS,
+            "idle_timeout_seconds": _PATIENCE_SECONDS,
+        }
+        settings: dict[str, dict[str, object]] = {"server": patience, "store": {"fsync": True}}
+        self._server = server.start(directory / "root", directory, users=users, settings=settings)
+        self._access_log, self._output = self._server.logs
+        self._held_at_start = self._held()
+        self.root = self._server.root
+        self.address = f"127.0.0.1:{self._server.port}"
+        self.url = f"http://{self.address}"
+
+    def said(self) -> str:
+        """What it wrote to standard error so far."""
+        return self._output.read_text()
+
+    def logged(self) -> str:
+        """Its access log so far; a line appears a fraction of a second after the answer."""
+        return self._access_log.read_text()
+
+    def check_and_stop(self) -> None:
+        """Assert that it holds open only what it did at first, ends as it should, and complained of nothing."""
+        try:
+            wait_until(lambda: not self._newly_held(), seconds=_PATIENCE_SECONDS + 5)
+            assert self._newly_held() == []
+        finally:
+            code = self._server.stop()
+        assert code == 0
+        assert "Traceback" not in self.said(), self.said()
+
+    def _newly_held(self) -> list[str]:
+        held = self._held()
+        for each in self._held_at_start:
+            if each in held:
+                held.remove(each)
+        return held
+
+    def _held(self) -> list[str]:
+        """What its descriptors lead to, sockets without their numbers."""
+        found = []
+        for each in Path(f"/proc/{self._server.pid}/fd").iterdir():
+            try:
+                found.append(re.sub(r":\[\d+\]$", "", str(each.readlink())))
+            except FileNotFoundError:  # closed between the two calls
+                continue
+        # The directories of buckets stay open on purpose, up to a number.
+        return [target for target in found if not target.startswith(f"{self._server.root}/bucket-")]
+
+
+def wait_until(happened: Callable[[], object], *, seconds: float) -> None:
+    """Return when ``happened`` is true, or after so many seconds anyway."""
+    deadline = time.monotonic() + seconds
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def client_environment(url: str, keys: Keys = ANN) -> dict[str, str]:
+    """The environment of a client program: the endpoint and the keys, and none of this machine's settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": keys.access_key,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
