@@ -19,6 +19,7 @@ from s3proxy.gateway.xml_body import receive_xml
 from s3proxy.http1.messages import ConnectionLostError, Header, Request, Response, Sent
 from s3proxy.s3 import model, responses
 from s3proxy.s3.addressing import parse_address
+from s3proxy.s3.cors import refuse_preflight
 from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.requests import BodyKind, RequestText, find_route, header_fields
 from s3proxy.stores.base import ObjectStore, StoreUnavailableError
@@ -121,6 +122,8 @@ class Gateway:
     async def _serve(self, request: Request, access: Access) -> Response:
         address = parse_address(request.target, request.header(b"host"), self._settings.domains)
         access.resource = address.resource
+        if request.method == b"OPTIONS":
+            raise refuse_preflight(header_fields(request.headers))
         verified = self._authenticator.authenticate(request, address)
         if verified.user is not None:
             access.user = verified.user.display_name

@@ -10,6 +10,7 @@ class ErrorCode(Enum):
     """A member holds (name on the wire, HTTP status, default message)."""
 
     ACCESS_DENIED = ("AccessDenied", 403, "Access Denied")
+    ACCESS_FORBIDDEN = ("AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket.")
     AUTHORIZATION_HEADER_MALFORMED = (
         "AuthorizationHeaderMalformed",
         400,
@@ -25,6 +26,7 @@ class ErrorCode(Enum):
         400,
         "The Content-MD5 or checksum value that you specified did not match what we received.",
     )
+    BAD_REQUEST = ("BadRequest", 400, "Bad Request")
     BUCKET_ALREADY_EXISTS = (
         "BucketAlreadyExists",
         409,

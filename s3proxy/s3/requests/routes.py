@@ -76,14 +76,12 @@ _BUCKET: _Row = {
     ),
     b"DELETE": Route(model.DeleteBucket, buckets.parse_delete_bucket),
     b"POST": _LATER,  # the browser's form upload
-    b"OPTIONS": _LATER,
 }
 _OBJECT: _Row = {
     b"GET": Route(model.GetObject, objects.parse_get_object),
     b"HEAD": Route(model.HeadObject, objects.parse_head_object),
     b"PUT": _PUT_OBJECT,
     b"DELETE": Route(model.DeleteObject, deletes.parse_delete_object),
-    b"OPTIONS": _LATER,
 }
 
 
