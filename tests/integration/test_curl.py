@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.assertions import S3Client, read
-from tests.integration.watched import ANN, WatchedServer
+from tests.integration.watched import ANN, DOMAIN, WatchedServer
 
 CONTENT = b"0123456789" * 10
 # curl before 8.0 does not send the header by itself, and S3 refuses a signature without it.
@@ -135,6 +135,15 @@ def test_one_connection_serves_many_requests(curl: Curl, url: str, s3: S3Client,
     got = curl(url, *SIGNED, "--output", "second", url, "--output", "third", url)
     assert got.talk.count("Connected to") == 1
     assert got.talk.count("< HTTP/1.1 200") == 3
+
+
+def test_name_of_the_bucket_may_stand_in_the_host(curl: Curl, server: WatchedServer, s3: S3Client, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="data", Body=CONTENT)
+    port = server.address.split(":")[1]
+    here = ("--connect-to", f"::{server.address}")
+    assert curl(f"http://{bucket}.{DOMAIN}:{port}/data", *SIGNED, *here).body == CONTENT
+    assert b"<Key>data</Key>" in curl(f"http://{bucket}.{DOMAIN}:{port}/?list-type=2", *SIGNED, *here).body
+    assert b"<ListAllMyBucketsResult" in curl(f"http://{DOMAIN}:{port}/", *SIGNED, *here).body
 
 
 def test_get_without_keys_is_access_denied(curl: Curl, url: str) -> None:

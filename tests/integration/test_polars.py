@@ -19,7 +19,6 @@ def options(server: WatchedServer) -> dict[str, str]:
         "aws_endpoint_url": server.url,
         "aws_access_key_id": ANN.access_key,
         "aws_secret_access_key": ANN.secret_key,
-        "aws_allow_http": "true",
     }
 
 

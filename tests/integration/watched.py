@@ -12,23 +12,26 @@ from tests.signing import Keys
 ANN = Keys("AKANN0000000000", "the secret of ann, for tests only")
 BOB = Keys("AKBOB0000000000", "the secret of bob, for tests only")
 
+DOMAIN = "s3.test"
+
 _PATIENCE_SECONDS = 5
 """Some clients keep connections for ever, or open one and send nothing on it; after so long the server closes them, and
 what it holds can be counted."""
 
 
 class WatchedServer:
-    """A server process with its default settings, but for its patience.
+    """A server process with its default settings, but for its patience and a domain.
 
     *Closes:* whoever makes one calls ``check_and_stop``.
     """
 
     def __init__(self, directory: Path, *, users: Sequence[Keys] = ()) -> None:
-        patience: dict[str, object] = {
+        table: dict[str, object] = {
+            "domains": [DOMAIN],
             "head_timeout_seconds": _PATIENCE_SECONDS,
             "idle_timeout_seconds": _PATIENCE_SECONDS,
         }
-        settings: dict[str, dict[str, object]] = {"server": patience, "store": {"fsync": True}}
+        settings: dict[str, dict[str, object]] = {"server": table, "store": {"fsync": True}}
         self._server = server.start(directory / "root", directory, users=users, settings=settings)
         self._access_log, self._output = self._server.logs
         self._held_at_start = self._held()
