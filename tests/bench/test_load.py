@@ -120,4 +120,5 @@ def test_load_of_uploads_sends_every_byte(tmp_path: Path, size: int) -> None:
             tally = load.run(0.3)
     assert not wrong
     assert len(tally.latencies) > 1
-    assert tally.body_bytes >= size * len(tally.latencies)
+    # The first upload may have begun before the measuring did.
+    assert tally.body_bytes > size * (len(tally.latencies) - 1)

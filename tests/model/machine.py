@@ -288,7 +288,7 @@ class SharedBucketMachine(BucketMachine):
         """What S3 stored under an ordinary key is a file at that path, unless there is a directory in its way."""
         key = self.pick(data)
         stored = self.bucket.get(key)
-        if stored is not None and key.isascii() and all(segment.isalnum() for segment in key.split("/")):
+        if stored is not None and all(segment in keys.PLAIN for segment in key.split("/")):
             file = self.top / key
             if file.is_file():
                 assert file.read_bytes() == stored.body

@@ -8,6 +8,9 @@ import pytest
 from tests.security.logs import secrets_in
 from tests.security.site import ALICE, BOB, CANARY, KEPT, Site, tree
 from tests.server import started
+from tests.wire import HOST
+
+SETTINGS = {"server": {"domains": [HOST.decode()]}}
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +18,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     base = tmp_path_factory.mktemp("site")
     (base / "outside").mkdir()
     (base / "outside" / "canary").write_bytes(CANARY)
-    with started(base / "root", base / "scratch", users=(ALICE, BOB)) as server:
+    with started(base / "root", base / "scratch", users=(ALICE, BOB), settings=SETTINGS) as server:
         site = Site(server, base)
         assert site.ask("PUT", "/alice").status == 200
         assert site.ask("PUT", "/bob", keys=BOB).status == 200
