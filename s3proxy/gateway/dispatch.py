@@ -83,7 +83,7 @@ async def dispatch(  # noqa: C901, PLR0912, PLR0915 (a table, with one entry for
         case model.CreateBucket():
             return await listing.create_bucket(store, verified, operation)
         case model.HeadBucket():
-            return responses.head_bucket(region)
+            return responses.head_bucket((await store.get_bucket(operation.bucket)).location or region)
         case model.DeleteBucket():
             await store.delete_bucket(operation.bucket)
             return responses.no_content()

@@ -6,6 +6,7 @@ Source: S3 API, "Authenticating Requests: Using the Authorization Header", overv
 import re
 from dataclasses import dataclass
 from enum import Enum
+from hashlib import sha256
 
 from s3proxy.s3.errors import ErrorCode, S3Error
 
@@ -50,6 +51,8 @@ _ECDSA = (b"STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", b"STREAMING-AWS4-ECDSA-P2
 _is_sha256 = re.compile(rb"[0-9a-fA-F]{64}").fullmatch
 
 UNSIGNED_PAYLOAD = _NAMED[b"UNSIGNED-PAYLOAD"]
+EMPTY_PAYLOAD = Payload(PayloadMode.DIGEST, sha256().hexdigest().encode())
+"""What SigV4 credentials without x-amz-content-sha256 are taken to say; curl before 8 leaves it away."""
 
 
 def parse_payload(value: bytes) -> Payload:

@@ -20,7 +20,7 @@ from s3proxy.s3.authorization import (
     request_time,
 )
 from s3proxy.s3.errors import ErrorCode, S3Error
-from s3proxy.s3.payload import UNSIGNED_PAYLOAD, parse_payload
+from s3proxy.s3.payload import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD, parse_payload
 from s3proxy.s3.sigv4 import ALGORITHM, Authorization
 
 MAX_EXPIRES_SECONDS = 7 * 24 * 3600
@@ -46,7 +46,7 @@ def parse_header(request: Request, now: float, *, region: str | None = None) -> 
 
     Raises:
         S3Error: AUTHORIZATION_HEADER_MALFORMED, ACCESS_DENIED without a usable date, REQUEST_TIME_TOO_SKEWED,
-            INVALID_REQUEST without x-amz-content-sha256, or what ``parse_payload`` raises.
+            or what ``parse_payload`` raises.
     """
     credential, signed_headers, signature = _header_components(request.header(b"authorization") or b"")
     signed_at = request_time(request)
@@ -54,8 +54,6 @@ def parse_header(request: Request, now: float, *, region: str | None = None) -> 
     access_key, scope = _parse_credential(credential, timestamp, region, _malformed_header)
     refuse_skewed(signed_at, now)
     content_sha256 = request.header(b"x-amz-content-sha256")
-    if content_sha256 is None:
-        raise S3Error(ErrorCode.INVALID_REQUEST, "Missing required header for this request: x-amz-content-sha256")
     token = request.header(b"x-amz-security-token")
     return Authorization(
         access_key=access_key,
@@ -63,7 +61,7 @@ def parse_header(request: Request, now: float, *, region: str | None = None) -> 
         signed_headers=tuple(signed_headers.lower().split(b";")),
         signature=signature,
         timestamp=timestamp,
-        payload=parse_payload(content_sha256),
+        payload=EMPTY_PAYLOAD if content_sha256 is None else parse_payload(content_sha256),
         security_token=None if token is None else token.decode("latin-1"),
     )
 

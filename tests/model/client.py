@@ -57,7 +57,9 @@ class BucketClient:
             self.close()
         raise NoAnswerError
 
-    def list_objects(self, dialect: str, query: Query, *, encode: bool = False, token: str | None = None) -> Listing:
+    def list_objects(
+        self, dialect: str, query: Query, *, encode: bool = False, owner: bool = False, token: str | None = None
+    ) -> Listing:
         """One page in the dialect "1", "2" or "versions"."""
         after = {"1": "marker", "2": "start-after", "versions": "key-marker"}[dialect]
         parameters = {"prefix": query.prefix, "delimiter": query.delimiter, "max-keys": str(query.max_keys)}
@@ -66,10 +68,14 @@ class BucketClient:
             parameters["continuation-token"] = token
         if encode:
             parameters["encoding-type"] = "url"
+        if dialect == "2" and owner:
+            parameters["fetch-owner"] = "true"
         start = {"1": "?", "2": "?list-type=2&", "versions": "?versions&"}[dialect]
         encoded = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
         answer = self.ask("GET", None, start + encoded)
         assert answer.status == 200, answer
+        shown = answer.body.count(b"<Contents>") + answer.body.count(b"<Version>")
+        assert answer.body.count(b"<Owner>") == (shown if owner or dialect != "2" else 0)
         return _listing(answer.body.decode(), is_encoded=encode)
 
     def delete_many(self, keys: list[str]) -> Answer:

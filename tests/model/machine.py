@@ -180,12 +180,12 @@ class BucketMachine(RuleBasedStateMachine):
         expected = stored.body[first : None if last is None else last + 1]
         assert (answer.status, answer.body if expected else b"") == (206 if expected else 416, expected), answer
 
-    @rule(query=QUERIES, dialect=DIALECTS, encode=st.booleans())
-    def list_objects(self, query: Query, dialect: str, encode: bool) -> None:
-        listing = self.client.list_objects(dialect, query, encode=encode)
+    @rule(query=QUERIES, dialect=DIALECTS, data=st.data())
+    def list_objects(self, query: Query, dialect: str, data: st.DataObject) -> None:
+        encode, owner = data.draw(st.booleans()), data.draw(st.booleans())
+        listing = self.client.list_objects(dialect, query, encode=encode, owner=owner)
         after_is_prefix = False if dialect == "2" else None
-        expected = listed(self.bucket.keys, query, after_is_prefix=after_is_prefix)
-        assert listing.page == expected
+        assert listing.page == listed(self.bucket.keys, query, after_is_prefix=after_is_prefix)
         assert listing.echoed.get("Prefix", "") == query.prefix
         assert listing.echoed.get("Delimiter", "") == query.delimiter
 

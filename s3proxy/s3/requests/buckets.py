@@ -57,6 +57,10 @@ def _location_constraint(body: bytes) -> str | None:
         max_bytes=MAX_CONFIGURATION_BYTES,
         max_elements=_MAX_CONFIGURATION_ELEMENTS,
     )
+    if any(xml.local_name(element) == "Tags" for element in root):
+        # Passed over, they would be missed only when somebody looks for them.
+        message = "Tags in a CreateBucketConfiguration are not implemented here; use PutBucketTagging."
+        raise S3Error(ErrorCode.NOT_IMPLEMENTED, message)
     location = xml.texts(root).get("LocationConstraint") or None
     if location is not None and not _is_location(location):
         raise S3Error(ErrorCode.INVALID_LOCATION_CONSTRAINT)

@@ -223,6 +223,12 @@ class Buckets:
         if sync:
             os.fsync(bucket.fd)
 
+    def forget(self, name: Bucket) -> None:
+        """Close the bucket's directory as soon as nobody uses it; only from the event loop, like ``find``."""
+        bucket = self._open.pop(name, None)
+        if bucket is not None:
+            bucket.retire()
+
     def close(self) -> None:
         """Close every directory."""
         while self._open:
@@ -239,11 +245,11 @@ class Buckets:
         try:
             status = os.stat(name, dir_fd=self._root_fd, follow_symlinks=False)
         except FileNotFoundError as error:
-            self._forget(name)
+            self.forget(name)
             raise no_such_bucket(name) from error
         # While a directory is held open its inode cannot be that of a new one.
         if bucket is None or bucket.inode != status.st_ino:
-            self._forget(name)
+            self.forget(name)
             bucket = self._open[name] = self._opened(name)
         return bucket, status
 
@@ -252,11 +258,6 @@ class Buckets:
             return OpenBucket(name, os.open(name, _DIRECTORY, dir_fd=self._root_fd))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise no_such_bucket(name) from error
-
-    def _forget(self, name: Bucket) -> None:
-        bucket = self._open.pop(name, None)
-        if bucket is not None:
-            bucket.retire()
 
     def _write_record(self, fd: int, name: Bucket, record: _BucketRecord) -> None:
         write_attribute(fd, _encode(record), lambda: _encode(record, is_abridged=True), self.hidden, (name, ""))

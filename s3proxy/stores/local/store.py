@@ -153,6 +153,7 @@ class LocalStore(ObjectStore):
         self._require_writing()
         with self._find(bucket) as opened:
             await self._disk.run(lambda: self._delete_bucket(opened))
+            self._buckets.forget(bucket)
 
     async def get_bucket_tagging(self, bucket: model.Bucket) -> model.Tags:
         """The tags in the bucket's record."""

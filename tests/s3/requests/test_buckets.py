@@ -80,3 +80,9 @@ def test_request_about_a_bucket_names_it(method: str, target: str, operation: mo
 def test_put_bucket_tagging_takes_the_tags_of_its_document() -> None:
     body = b"<Tagging><TagSet><Tag><Key>Hello</Key><Value>World</Value></Tag></TagSet></Tagging>"
     assert ask("PUT", "/bucket?tagging", body=body) == model.PutBucketTagging(bucket=BUCKET, tags={"Hello": "World"})
+
+
+def test_tags_of_a_new_bucket_are_refused_and_not_lost() -> None:
+    tags = "<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>"
+    body = f"<CreateBucketConfiguration>{tags}</CreateBucketConfiguration>"
+    assert refuse("PUT", "/bucket", body=body.encode()).code is ErrorCode.NOT_IMPLEMENTED
