@@ -4,7 +4,6 @@ from s3proxy.gateway.authorize import ReadableObjects
 from s3proxy.http1.messages import Response
 from s3proxy.s3 import model, responses
 from s3proxy.s3.conditions import evaluate, if_range_holds
-from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.ranges import part_range, resolve_range
 from s3proxy.stores.base import ObjectStore
 
@@ -51,8 +50,6 @@ def _is_not_modified(conditions: model.ReadConditions, info: model.ObjectInfo) -
 def _span(operation: model.GetObject | model.HeadObject, info: model.ObjectInfo) -> model.ByteRange | None:
     """The bytes that are asked for; None for all of them with status 200."""
     if operation.part_number is not None:
-        if operation.range is not None:
-            raise S3Error(ErrorCode.INVALID_REQUEST, "Cannot specify both Range header and partNumber query parameter")
         return part_range(info, operation.part_number)
     if operation.range is None:
         return None

@@ -148,8 +148,8 @@ class ListObjectVersions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GetObject:
-    """GET /bucket/key."""
+class ObjectRead:
+    """What GetObject and HeadObject have in common, which is everything."""
 
     bucket: Bucket
     key: Key
@@ -157,6 +157,7 @@ class GetObject:
     range: str | None = None
     """The Range header as sent."""
     part_number: int | None = None
+    """Never together with a range."""
     conditions: ReadConditions = NO_READ_CONDITIONS
     if_range: str | None = None
     checksum_mode: bool = False
@@ -164,19 +165,16 @@ class GetObject:
     """The response-* overrides: lower-case header name -> value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadObject:
-    """HEAD /bucket/key; same fields as GetObject."""
+class GetObject(ObjectRead):
+    """GET /bucket/key."""
 
-    bucket: Bucket
-    key: Key
-    version_id: str | None = None
-    range: str | None = None
-    part_number: int | None = None
-    conditions: ReadConditions = NO_READ_CONDITIONS
-    if_range: str | None = None
-    checksum_mode: bool = False
-    response_headers: Mapping[str, str] = field(default_factory=dict)
+    __slots__ = ()
+
+
+class HeadObject(ObjectRead):
+    """HEAD /bucket/key."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Rule: a header that asks for what this server does not do is refused by name. Ig
 that was to be encrypted, or replace one that was to be kept.
 """
 
+from s3proxy.s3 import checksums
 from s3proxy.s3.conditions import parse_etags
 from s3proxy.s3.dates import parse_timestamp
 from s3proxy.s3.errors import ErrorCode, S3Error
@@ -178,16 +179,7 @@ def parse_checksum_algorithm(request: RequestText) -> ChecksumAlgorithm | None:
         S3Error: INVALID_REQUEST for one that S3 does not know.
     """
     name = request.field(b"x-amz-checksum-algorithm")
-    if name is None:
-        return None
-    try:
-        return ChecksumAlgorithm(name.upper())
-    except ValueError:
-        valid = ", ".join(algorithm.value for algorithm in ChecksumAlgorithm)
-        raise S3Error(
-            ErrorCode.INVALID_REQUEST,
-            f"Checksum algorithm provided is unsupported. Please try again with any of the valid types: [{valid}]",
-        ) from None
+    return None if name is None else checksums.parse_checksum_algorithm(name)
 
 
 def parse_checksum_type(request: RequestText) -> ChecksumType | None:

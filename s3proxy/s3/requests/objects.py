@@ -1,6 +1,7 @@
 """Requests about one object: read it, describe it, write it, tag it."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from s3proxy.s3.conditions import parse_read_conditions
 from s3proxy.s3.errors import ErrorCode, S3Error
@@ -41,6 +42,8 @@ _OVERRIDES = {
         "expires",
     )
 }
+_Read = TypeVar("_Read", GetObject, HeadObject)
+
 _NO_OVERRIDES: Mapping[str, str] = {}
 
 # The headers that a plain read may be without; most requests have none of them.
@@ -56,20 +59,7 @@ def parse_get_object(request: RequestText) -> GetObject:
 
     Source: S3 API GetObject.
     """
-    bucket, key = request.bucket, request.key
-    if not request.address.parameters and _READ_FIELDS.isdisjoint(request.fields):
-        return GetObject(bucket=bucket, key=key)
-    return GetObject(
-        bucket=bucket,
-        key=key,
-        version_id=request.version_id,
-        range=request.field(b"range"),
-        part_number=_part_number(request),
-        conditions=_read_conditions(request),
-        if_range=request.field(b"if-range"),
-        checksum_mode=_is_checksum_mode(request),
-        response_headers=_response_headers(request),
-    )
+    return _parse_read(GetObject, request)
 
 
 def parse_head_object(request: RequestText) -> HeadObject:
@@ -80,10 +70,14 @@ def parse_head_object(request: RequestText) -> HeadObject:
 
     Source: S3 API HeadObject.
     """
+    return _parse_read(HeadObject, request)
+
+
+def _parse_read(kind: type[_Read], request: RequestText) -> _Read:
     bucket, key = request.bucket, request.key
     if not request.address.parameters and _READ_FIELDS.isdisjoint(request.fields):
-        return HeadObject(bucket=bucket, key=key)
-    return HeadObject(
+        return kind(bucket=bucket, key=key)
+    return kind(
         bucket=bucket,
         key=key,
         version_id=request.version_id,
