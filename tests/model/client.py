@@ -115,7 +115,7 @@ def _listing(text: str, *, is_encoded: bool) -> Listing:
     head = re.split("<Contents>|<Version>|<CommonPrefixes>", text)[0]
     echoed = {name: value for name in _ECHOED for value in texts(name, head)}
     if "<Marker" in head:  # the first dialect, in which clients do not decode the prefix
-        echoed |= {"Prefix": value for value in _texts(head, "Prefix")}
+        echoed["Prefix"] = "".join(_texts(head, "Prefix"))
     return Listing(Page(keys, prefixes, last if is_truncated else None), token, echoed)
 
 
