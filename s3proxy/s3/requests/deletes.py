@@ -18,7 +18,7 @@ from s3proxy.s3.requests.object_headers import (
 )
 from s3proxy.s3.requests.text import RequestText
 
-MAX_DELETE_BYTES = 4 * 1024 * 1024  # 1,000 keys of 1,024 bytes each, with room for escapes and conditions
+MAX_DELETE_BYTES = 8 * 1024 * 1024
 _MAX_KEYS = 1000
 _ELEMENTS_PER_OBJECT = 6
 
