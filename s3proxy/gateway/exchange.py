@@ -161,6 +161,8 @@ class Gateway:
 
     def _failure(self, error: Exception, access: Access) -> S3Error:
         if isinstance(error, S3Error):
+            if error.code.status >= 500 and error.__cause__ is not None:
+                log_error(f"request {access.request_id}: {error}: {error.__cause__!r}")
             return error
         if isinstance(error, StoreUnavailableError):
             log_error(f"request {access.request_id}: the store is unavailable: {error}")

@@ -36,6 +36,8 @@ def run(config: Config) -> None:
     Raises:
         StartError: the port is taken, the root is missing or not writable, a log cannot be opened.
     """
+    if sys.getfilesystemencoding() != "utf-8":
+        raise StartError("file names are not in UTF-8 here, but keys are; set LANG=C.UTF-8 or PYTHONUTF8=1")
     trio.run(_serve, config)
 
 

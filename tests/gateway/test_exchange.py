@@ -14,6 +14,7 @@ from s3proxy.s3 import model
 from s3proxy.s3.payload import parse_payload
 from s3proxy.s3.sigv4 import Credentials, sign
 from s3proxy.stores.base import OpenObject, StoreUnavailableError
+from s3proxy.stores.local.failures import s3_error_of
 from s3proxy.stores.local.store import LocalStore
 from s3proxy.telemetry import AccessLog
 
@@ -145,6 +146,19 @@ async def test_bug_answers_500_without_telling_the_client_more(
     assert (response.status, code_of(response)) == (500, "InternalError")
     assert b"inner matter" not in bytes(response.body if isinstance(response.body, bytes) else b"")
     assert "ZeroDivisionError: an inner matter" in capsys.readouterr().err
+
+
+async def test_disk_that_fails_is_told_to_the_operator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = BrokenStore.open(tmp_path, fsync=False)
+    store.failure = s3_error_of(OSError(5, "Input/output error"))
+    store.failure.__cause__ = OSError(5, "Input/output error")
+    async with trio.open_nursery() as jobs:
+        node = Node(store, jobs)
+        await node.ask(b"PUT", b"/photos")
+        response = await node.ask(b"GET", b"/photos/cat.jpg")
+    await store.aclose()
+    assert (response.status, code_of(response)) == (500, "InternalError")
+    assert "Input/output error" in capsys.readouterr().err
 
 
 async def test_store_that_cannot_be_reached_answers_503(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

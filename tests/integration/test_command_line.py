@@ -71,6 +71,12 @@ def assert_one_useful_sentence(done: "subprocess.CompletedProcess[str]", code: i
         assert each in done.stderr
 
 
+def test_serve_where_file_names_are_not_utf_8_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("LC_ALL", "POSIX"), ("PYTHONCOERCECLOCALE", "0"), ("PYTHONUTF8", "0")):
+        monkeypatch.setenv(name, value)
+    assert_one_useful_sentence(run("serve", "--listen", "127.0.0.1:0"), 1, "UTF-8", "LANG=C.UTF-8")
+
+
 def test_serve_with_nothing_but_a_port_makes_its_default_root(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, url, errors):
         send("PUT", f"{url}/bucket")

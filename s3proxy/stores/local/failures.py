@@ -15,6 +15,8 @@ _ANSWERS = {
     errno.EMFILE: (ErrorCode.SLOW_DOWN, None),
     errno.ENFILE: (ErrorCode.SLOW_DOWN, None),
     errno.ENOMEM: (ErrorCode.SLOW_DOWN, None),
+    # Only a program that makes names of the escaped form, see keys.py, gets in the way of a key for good.
+    errno.EISDIR: (ErrorCode.INVALID_REQUEST, "A directory stands where the file system would keep this key."),
     errno.ENAMETOOLONG: (ErrorCode.KEY_TOO_LONG_ERROR, None),
     errno.EXDEV: (ErrorCode.INTERNAL_ERROR, "The bucket lies on another file system than the root of the store."),
 }

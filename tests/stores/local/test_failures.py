@@ -15,6 +15,7 @@ from s3proxy.stores.local.failures import s3_error_of
         (errno.EACCES, ErrorCode.ACCESS_DENIED),
         (errno.EROFS, ErrorCode.ACCESS_DENIED),
         (errno.EMFILE, ErrorCode.SLOW_DOWN),
+        (errno.EISDIR, ErrorCode.INVALID_REQUEST),
         (errno.ENAMETOOLONG, ErrorCode.KEY_TOO_LONG_ERROR),
         (errno.EXDEV, ErrorCode.INTERNAL_ERROR),
         (errno.EIO, ErrorCode.INTERNAL_ERROR),
