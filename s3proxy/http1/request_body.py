@@ -11,7 +11,7 @@ from s3proxy.http1.messages import ConnectionLostError, RequestBody
 from s3proxy.http1.response_head import CONTINUE
 from s3proxy.http1.transfer import Transport
 
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*+|[ \t]*+)")
 _TRAILER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+")
 _MAX_LINE_BYTES = 4096  # a chunk extension or one trailer; nobody is known to send either
 _MAX_TRAILER_COUNT = 32
