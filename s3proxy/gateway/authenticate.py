@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from s3proxy.http1.messages import Request
 from s3proxy.s3 import sigv2, sigv4, sigv4_claim
-from s3proxy.s3.addressing import Address
+from s3proxy.s3.addressing import Address, decode_path
 from s3proxy.s3.authorization import Mechanism, mechanism_of
 from s3proxy.s3.awschunked import SignatureChain
 from s3proxy.s3.errors import ErrorCode, S3Error
@@ -72,6 +72,8 @@ class OpenAuthenticator:
         """
         payload = _claimed_payload(request)
         user = self._author(request, address) or self._launching_user
+        if "X-Amz-Signature" in address.parameters or "Signature" in address.parameters:
+            request = with_headers_of_query(request, address)
         return VerifiedRequest(request, address, user, payload, user == self._launching_user, is_open=True)
 
     def _author(self, request: Request, address: Address) -> Owner | None:
@@ -116,6 +118,8 @@ class SignatureAuthenticator:
         user = self._user(claim.access_key)
         sigv4.verify(claim, request, user.secret_key)
         chain = SignatureChain(claim, user.secret_key) if claim.payload.mode.is_chunk_signed else None
+        if claim.is_presigned:
+            request = with_headers_of_query(request, address)
         return VerifiedRequest(request, address, user.owner, claim.payload, chain=chain)
 
     def _verify_v2(self, mechanism: Mechanism, request: Request, address: Address) -> VerifiedRequest:
@@ -124,6 +128,8 @@ class SignatureAuthenticator:
         user = self._user(claim.access_key)
         bucket = address.bucket if address.is_virtual_hosted else None
         sigv2.verify(claim, request, user.secret_key, bucket=bucket)
+        if claim.is_presigned:
+            request = with_headers_of_query(request, address)
         return VerifiedRequest(request, address, user.owner, claim.payload)
 
     def _user(self, access_key: str) -> User:
@@ -137,6 +143,40 @@ def _claimed_payload(request: Request) -> Payload:
     """What a request without a signature says of its body, whose framing and digest count all the same."""
     content_sha256 = request.header(b"x-amz-content-sha256")
     return UNSIGNED_PAYLOAD if content_sha256 is None else parse_payload(content_sha256)
+
+
+_HEADER_NAME = re.compile(rb"x-amz-[a-z0-9-]+")
+# They belong to the signature, or speak of a body that the signer did not have: SDKs presign the checksum of nothing.
+_STAYS_IN_QUERY = re.compile(
+    rb"x-amz-(?:algorithm|credential|date|expires|signedheaders|signature|security-token|content-sha256"
+    rb"|decoded-content-length|trailer|sdk-checksum-algorithm|checksum-.*)"
+)
+
+
+def with_headers_of_query(request: Request, address: Address) -> Request:
+    """A presigned request with those x-amz-* headers that its signer moved into the query, as botocore does.
+
+    They are covered by the signature where they stand: of version 2 only those whose name is not escaped, so no others
+    count. A header that was sent as well wins, since it was signed too.
+
+    Raises:
+        S3Error: INVALID_ARGUMENT for a control character, which no header could have brought, and for a ``+``, which
+            one version signs as a space and the other as itself.
+    """
+    sent = {name for name, _ in request.headers}
+    moved = []
+    for pair in address.raw_query.split(b"&"):
+        name, _, value = pair.partition(b"=")
+        header = name.lower()
+        if header in sent or not _HEADER_NAME.fullmatch(header) or _STAYS_IN_QUERY.fullmatch(header):
+            continue
+        text = decode_path(value)
+        if b"+" in value or not text.isprintable():
+            raise S3Error(ErrorCode.INVALID_ARGUMENT, None, {"ArgumentName": header.decode()})
+        moved.append((header, text.encode()))
+    if not moved:
+        return request
+    return Request(request.method, request.target, (*request.headers, *moved), request.body, request.peer)
 
 
 Authenticator = OpenAuthenticator | SignatureAuthenticator

@@ -127,7 +127,7 @@ class Gateway:
         verified = self._authenticator.authenticate(request, address)
         if verified.user is not None:
             access.user = verified.user.display_name
-        fields = header_fields(request.headers)
+        fields = header_fields(verified.request.headers)
         route = find_route(request.method, address, fields)
         access.operation = route.operation.__name__
         objects = await authorize(verified, route.operation, self._store)
