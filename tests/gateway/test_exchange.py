@@ -94,6 +94,18 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
     await store.aclose()
 
 
+async def read_from_broken(root: Path, failure: Exception) -> Response:
+    """What is answered when reading an object fails so."""
+    store = BrokenStore.open(root, fsync=False)
+    store.failure = failure
+    async with trio.open_nursery() as jobs:
+        node = Node(store, jobs)
+        await node.ask(b"PUT", b"/photos")
+        response = await node.ask(b"GET", b"/photos/cat.jpg")
+    await store.aclose()
+    return response
+
+
 def code_of(response: Response) -> str:
     assert isinstance(response.body, bytes)
     return response.body.partition(b"<Code>")[2].partition(b"</Code>")[0].decode()
@@ -136,39 +148,22 @@ async def test_every_answer_carries_the_ids_that_its_document_names(node: Node) 
 async def test_bug_answers_500_without_telling_the_client_more(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    store = BrokenStore.open(tmp_path, fsync=False)
-    store.failure = ZeroDivisionError("an inner matter")
-    async with trio.open_nursery() as jobs:
-        node = Node(store, jobs)
-        await node.ask(b"PUT", b"/photos")
-        response = await node.ask(b"GET", b"/photos/cat.jpg")
-    await store.aclose()
+    response = await read_from_broken(tmp_path, ZeroDivisionError("an inner matter"))
     assert (response.status, code_of(response)) == (500, "InternalError")
     assert b"inner matter" not in bytes(response.body if isinstance(response.body, bytes) else b"")
     assert "ZeroDivisionError: an inner matter" in capsys.readouterr().err
 
 
 async def test_disk_that_fails_is_told_to_the_operator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = BrokenStore.open(tmp_path, fsync=False)
-    store.failure = s3_error_of(OSError(5, "Input/output error"))
-    store.failure.__cause__ = OSError(5, "Input/output error")
-    async with trio.open_nursery() as jobs:
-        node = Node(store, jobs)
-        await node.ask(b"PUT", b"/photos")
-        response = await node.ask(b"GET", b"/photos/cat.jpg")
-    await store.aclose()
+    failure = s3_error_of(OSError(5, "Input/output error"))
+    failure.__cause__ = OSError(5, "Input/output error")
+    response = await read_from_broken(tmp_path, failure)
     assert (response.status, code_of(response)) == (500, "InternalError")
     assert "Input/output error" in capsys.readouterr().err
 
 
 async def test_store_that_cannot_be_reached_answers_503(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = BrokenStore.open(tmp_path, fsync=False)
-    store.failure = StoreUnavailableError("no answer")
-    async with trio.open_nursery() as jobs:
-        node = Node(store, jobs)
-        await node.ask(b"PUT", b"/photos")
-        response = await node.ask(b"GET", b"/photos/cat.jpg")
-    await store.aclose()
+    response = await read_from_broken(tmp_path, StoreUnavailableError("no answer"))
     assert (response.status, code_of(response)) == (503, "SlowDown")
     assert "no answer" in capsys.readouterr().err
 
