@@ -4,18 +4,30 @@ from s3proxy.gateway.authorize import ReadableObjects
 from s3proxy.http1.messages import Response
 from s3proxy.s3 import model, responses
 from s3proxy.s3.conditions import evaluate, if_range_holds
+from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.ranges import part_range, resolve_range
-from s3proxy.stores.base import ObjectStore
+from s3proxy.stores.base import ObjectChangedError, ObjectStore
+
+_MOST_ATTEMPTS = 4  # an object that is replaced more often than that while it is being opened is not read, but raced
 
 
 async def get_object(objects: ObjectStore | ReadableObjects, operation: model.GetObject) -> Response:
     """Answer with the object, a span of it, or 304."""
+    for _ in range(_MOST_ATTEMPTS):
+        try:
+            return await _get_version(objects, operation)
+        except ObjectChangedError:
+            continue  # nothing was answered yet: judge the new version as if it had been there at once
+    raise S3Error(ErrorCode.SLOW_DOWN, "The object is being replaced faster than it can be opened.")
+
+
+async def _get_version(objects: ObjectStore | ReadableObjects, operation: model.GetObject) -> Response:
     opened = await objects.get_object(operation)
     try:
         if _is_not_modified(operation.conditions, opened.info):
             return responses.not_modified(opened.info)
         span = _span(operation, opened.info)
-        body = opened.read(span or model.ByteRange(0, opened.info.size))
+        body = await opened.read(span or model.ByteRange(0, opened.info.size))
         return responses.get_object(operation, opened.info, span, body)
     finally:
         await opened.aclose()

@@ -16,6 +16,10 @@ class StoreUnavailableError(Exception):
     """The store behind cannot be reached or answers too late; the cause is chained. The client may try again."""
 
 
+class ObjectChangedError(Exception):
+    """The version that was opened is gone and none of its bytes were given out yet: open the object again."""
+
+
 class OpenObject(ABC):
     """One version of an object, held open: what ``info`` says and what ``read`` gives never come from two versions.
 
@@ -25,8 +29,16 @@ class OpenObject(ABC):
     info: model.ObjectInfo
 
     @abstractmethod
-    def read(self, span: model.ByteRange) -> Body:
-        """A body of exactly the bytes of ``span``, which lies within the object."""
+    async def read(self, span: model.ByteRange) -> Body:
+        """A body of exactly the bytes of ``span``, which lies within the object.
+
+        When it returns, the store has agreed to give these bytes of this version: what can be told to the client in
+        an answer is raised here. Called once for each opened version, except by caches, which may call it again.
+
+        Raises:
+            ObjectChangedError: the version is gone.
+            StoreUnavailableError: the store cannot be reached.
+        """
 
     @abstractmethod
     async def aclose(self) -> None:

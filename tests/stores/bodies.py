@@ -61,6 +61,6 @@ async def bytes_of(body: Body) -> bytes:
 
 async def content_of(opened: OpenObject) -> bytes:
     """All bytes of an object; closes it."""
-    data = await bytes_of(opened.read(ByteRange(0, opened.info.size)))
+    data = await bytes_of(await opened.read(ByteRange(0, opened.info.size)))
     await opened.aclose()
     return data

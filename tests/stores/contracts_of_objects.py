@@ -183,7 +183,7 @@ async def check_body_outlives_its_object(store: ObjectStore) -> None:
     for size in (1000, 1_000_000):
         await put(store, b"x" * size)
         opened = await store.get_object(GET)
-        first, second = opened.read(ByteRange(0, size)), opened.read(ByteRange(1, 2))
+        first, second = await opened.read(ByteRange(0, size)), await opened.read(ByteRange(1, 2))
         await opened.aclose()
         await opened.aclose()
         await second.aclose()
@@ -197,7 +197,7 @@ async def check_read_gives_exactly_the_span(store: ObjectStore) -> None:
     await put(store, data)
     opened = await store.get_object(GET)
     for start, stop in ((0, 0), (0, 1), (399_999, 400_000), (5, 70_000), (65_536, 131_072), (0, 400_000)):
-        assert await bytes_of(opened.read(ByteRange(start, stop))) == data[start:stop]
+        assert await bytes_of(await opened.read(ByteRange(start, stop))) == data[start:stop]
     await opened.aclose()
 
 

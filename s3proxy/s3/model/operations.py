@@ -163,6 +163,8 @@ class ObjectRead:
     checksum_mode: bool = False
     response_headers: Mapping[str, str] = field(default_factory=dict)
     """The response-* overrides: lower-case header name -> value."""
+    no_store: bool = False
+    """``x-s3proxy-cache: no-store``: what is not cached already shall not be cached for this read."""
 
 
 class GetObject(ObjectRead):

@@ -127,6 +127,16 @@ class Part:
     checksum: Checksum | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SelectedPart:
+    """The one part that a read asked for, from a store that tells of it but not of all the others."""
+
+    number: int
+    span: ByteRange
+    count: int
+    """How many parts the object has."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
     """One version of an object, without its bytes."""
@@ -139,7 +149,9 @@ class ObjectInfo:
     tag_count: int = 0
     storage_class: str = "STANDARD"
     parts: tuple[Part, ...] = ()
-    """The parts it was completed from, in order; empty for an object of one PUT."""
+    """The parts it was completed from, in order; empty for an object of one PUT, or where the store does not list them."""
+    selected_part: SelectedPart | None = None
+    """For a read with a part number, where ``parts`` cannot tell."""
     acl: CannedAcl = CannedAcl.PRIVATE
 
 

@@ -52,7 +52,7 @@ class LocalObject(OpenObject):
         self._file = SharedFile(fd)
         self._is_open = True
 
-    def read(self, span: ByteRange) -> Body:
+    async def read(self, span: ByteRange) -> Body:
         """A body of ``span``: bytes when it is short and in the page cache, else one ``FileSlice``."""
         return FileBody(self._file.share(), span)
 

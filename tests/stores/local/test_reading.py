@@ -25,16 +25,16 @@ def is_open(fd: int) -> bool:
 
 async def test_short_span_is_bytes_and_long_one_a_slice(tmp_path: Path) -> None:
     local, fd = opened(tmp_path / "file", bytes(INLINE_BYTES + 1))
-    async with local.read(ByteRange(1, INLINE_BYTES + 1)) as body:
+    async with await local.read(ByteRange(1, INLINE_BYTES + 1)) as body:
         assert [chunk async for chunk in body] == [bytes(INLINE_BYTES)]
-    async with local.read(ByteRange(0, INLINE_BYTES + 1)) as body:
+    async with await local.read(ByteRange(0, INLINE_BYTES + 1)) as body:
         assert [chunk async for chunk in body] == [FileSlice(fd, 0, INLINE_BYTES + 1)]
     await local.aclose()
 
 
 async def test_empty_span_has_no_chunk(tmp_path: Path) -> None:
     local, _ = opened(tmp_path / "file", b"data")
-    async with local.read(ByteRange(2, 2)) as body:
+    async with await local.read(ByteRange(2, 2)) as body:
         assert body.length == 0
         assert [chunk async for chunk in body] == []
     await local.aclose()
@@ -42,7 +42,7 @@ async def test_empty_span_has_no_chunk(tmp_path: Path) -> None:
 
 async def test_descriptor_is_closed_by_the_last_user(tmp_path: Path) -> None:
     local, fd = opened(tmp_path / "file", b"data")
-    one, two = local.read(ByteRange(0, 1)), local.read(ByteRange(1, 4))
+    one, two = await local.read(ByteRange(0, 1)), await local.read(ByteRange(1, 4))
     for user in (local, one, one, local):
         await user.aclose()
         assert is_open(fd)
@@ -52,7 +52,7 @@ async def test_descriptor_is_closed_by_the_last_user(tmp_path: Path) -> None:
 
 async def test_closed_body_gives_nothing(tmp_path: Path) -> None:
     local, _ = opened(tmp_path / "file", b"data")
-    body = local.read(ByteRange(0, 4))
+    body = await local.read(ByteRange(0, 4))
     await body.aclose()
     assert [chunk async for chunk in body] == []
     await local.aclose()
@@ -62,7 +62,7 @@ async def test_file_cut_short_is_left_to_the_sender(tmp_path: Path) -> None:
     # The sender of a slice notices a file that ends early and closes the connection; nothing is padded.
     local, fd = opened(tmp_path / "file", b"data")
     os.truncate(tmp_path / "file", 2)
-    async with local.read(ByteRange(0, 4)) as body:
+    async with await local.read(ByteRange(0, 4)) as body:
         assert [chunk async for chunk in body] == [FileSlice(fd, 0, 4)]
     await local.aclose()
 
@@ -75,6 +75,6 @@ async def test_span_that_is_not_in_memory_is_left_to_the_sender(
 
     local, fd = opened(tmp_path / "file", b"data")
     monkeypatch.setattr(os, "preadv", would_wait)
-    async with local.read(ByteRange(0, 4)) as body:
+    async with await local.read(ByteRange(0, 4)) as body:
         assert [chunk async for chunk in body] == [FileSlice(fd, 0, 4)]
     await local.aclose()
