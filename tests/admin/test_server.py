@@ -1,0 +1,71 @@
+import http.client
+import socket
+from pathlib import Path
+
+import trio
+
+from s3proxy.admin.messages import Loaded, decode
+from tests.admin.fakes import MIB, FakeCaches
+from tests.admin.serving import serving
+
+
+def post(path: Path, command: str, body: bytes = b'{"bucket": "data"}') -> socket.socket:
+    """Send a request and leave its answer for later."""
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.settimeout(10)
+    client.connect(str(path))
+    client.sendall(
+        b"POST /cache/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (command.encode(), len(body)) + body
+    )
+    return client
+
+
+def read_answer(client: socket.socket) -> tuple[int, list[bytes]]:
+    with client, http.client.HTTPResponse(client) as response:
+        response.begin()
+        return response.status, response.read().splitlines()
+
+
+async def test_server_answers_a_command_on_its_socket(tmp_path: Path) -> None:
+    caches = FakeCaches({"a": 3 * MIB})
+    async with serving(caches, tmp_path / "socket"):
+        client = await trio.to_thread.run_sync(post, tmp_path / "socket", "load")
+        status, lines = await trio.to_thread.run_sync(read_answer, client)
+    assert status == 200
+    assert decode(lines[-1]) == Loaded(objects=1, bytes=3 * MIB, fetched_bytes=3 * MIB, failed=0)
+
+
+async def test_server_whose_client_hangs_up_cancels_the_command(tmp_path: Path) -> None:
+    caches = FakeCaches({"a": 1000 * MIB})
+    caches.fetch_seconds = 0.01
+    async with serving(caches, tmp_path / "socket"):
+        client = await trio.to_thread.run_sync(post, tmp_path / "socket", "load")
+        await caches.has_fetched.wait()
+        client.close()
+        await trio.sleep(0.2)
+        fetched = len(caches.fetched)
+        await trio.sleep(0.2)
+        assert len(caches.fetched) == fetched
+
+
+async def test_server_ends_although_a_client_does_not_read(tmp_path: Path) -> None:
+    caches = FakeCaches({f"{'long' * 250}{index}": 1 for index in range(3000)})
+    caches.page_size = 1000
+    with trio.fail_after(10):
+        async with serving(caches, tmp_path / "socket") as scope:
+            client = await trio.to_thread.run_sync(post, tmp_path / "socket", "status")
+            await trio.sleep(0.5)  # its buffer is full by now
+            scope.cancel()
+    client.close()
+
+
+async def test_server_survives_what_is_not_http(tmp_path: Path) -> None:
+    caches = FakeCaches({"a": MIB})
+    async with serving(caches, tmp_path / "socket"):
+        for rubbish in (b"", b"\x00\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"POST /cache/load HTTP/1.1\r\nContent-Le"):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+                client.connect(str(tmp_path / "socket"))
+                client.sendall(rubbish)
+        client = await trio.to_thread.run_sync(post, tmp_path / "socket", "load")
+        status, _ = await trio.to_thread.run_sync(read_answer, client)
+    assert status == 200
