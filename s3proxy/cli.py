@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s3proxy import __version__, config
+from s3proxy.commands import cache
 from s3proxy.node.serve import StartError, run
 
 
@@ -14,7 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0 when it succeeded, 1 when it could not do its work, 2 when it was called or configured wrongly.
+        0 when it succeeded, 1 when it could not do its work, 2 when it was called or configured wrongly, 3 when it
+        needs a running node and there is none.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -47,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     new.add_argument("name", metavar="NAME")
     new.set_defaults(command=_new_credentials)
+    cache.add_parser(commands)
     return parser
 
 
