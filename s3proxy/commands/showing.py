@@ -93,7 +93,7 @@ def progress_view(command: str, *, quiet: bool) -> Iterator[ProgressView]:
     if not console.is_terminal:
         yield _Lines(words)
         return
-    columns = (BarColumn(), TextColumn("{task.fields[words]}", markup=False))
+    columns = (BarColumn(bar_width=12), TextColumn("{task.fields[words]}", markup=False))
     with Bar(*columns, console=console, transient=True) as bar:
         yield _Terminal(words, bar)
 
