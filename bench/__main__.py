@@ -14,13 +14,16 @@ from pathlib import Path
 
 from bench import BenchError
 from bench.cases import Case, Session, Settings
+from bench.catalogue import TARGETS
+from bench.ceph import ceph_absence
 from bench.dataset import Dataset
 from bench.goals import goals_table
 from bench.machine import describe
 from bench.report import ResultsFile, difference, facts, read_results, tables, turn_line
 from bench.runner import run_cases
 from bench.samples import Failure, Sample, summarise
-from bench.targets import TARGETS, Target, nginx_program
+from bench.targets import Target, nginx_program
+from bench.understore import UNDER_STORES, UnderStore
 from bench.workloads import all_cases
 
 _DESCRIPTORS = 8192
@@ -74,6 +77,7 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--connections", type=int, help="in place of each case's own number")
     run.add_argument("--keys", type=int, default=usual.keys, help="files in the listed bucket")
     run.add_argument("--slow-seconds", type=float, default=usual.slow_seconds, help="length of the memory case")
+    run.add_argument("--under-store", choices=UNDER_STORES, default=usual.under_store, help="behind the caches")
     run.add_argument("--server-cores", type=_cores, default=_shown(usual.server_cores), help="such as 0 or 0,1")
     run.add_argument("--load-cores", type=_cores, default=_shown(usual.load_cores), help="such as 1")
 
@@ -89,11 +93,15 @@ def _shown(cores: frozenset[int]) -> str:
 def _list(_options: argparse.Namespace) -> int:
     print("cases:")
     for case in all_cases():
-        print(f"  {case.name:<16}{', '.join(case.targets)}")
+        print(f"  {case.name:<18}{', '.join(case.targets)}")
     print("targets:")
     for target in TARGETS:
         reason = target.absence()
-        print(f"  {target.name:<16}{f'ABSENT: {reason}' if reason else target.summary}")
+        print(f"  {target.name:<18}{f'ABSENT: {reason}' if reason else target.summary}")
+    print("under-stores (--under-store), behind the caches:")
+    for name in UNDER_STORES:
+        reason = ceph_absence() if name == "ceph" else None
+        print(f"  {name:<18}{f'ABSENT: {reason}' if reason else 'present'}")
     return 0
 
 
@@ -167,8 +175,9 @@ def _session(settings: Settings, below: Path | None) -> Iterator[Session]:
         top = Path(name)
         for part in ("root", "sources", "scratch"):
             (top / part).mkdir()
-        dataset = Dataset(top / "root", top / "sources")
-        yield Session(settings=settings, dataset=dataset, scratch=top / "scratch")
+        dataset, scratch = Dataset(top / "root", top / "sources"), top / "scratch"
+        with UnderStore(settings.under_store, dataset, scratch, settings.all_cores) as under_store:
+            yield Session(settings=settings, dataset=dataset, scratch=scratch, under_store=under_store)
 
 
 def _compare(options: argparse.Namespace) -> int:

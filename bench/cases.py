@@ -9,6 +9,7 @@ from bench.measure import Usage
 from bench.requests import Endpoint
 from bench.samples import Metrics
 from bench.targets import Server
+from bench.understore import Link, UnderStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +23,25 @@ class Settings:
     """In place of each case's own number."""
     keys: int = 100_000
     slow_seconds: float = 30.0
+    under_store: str = "s3proxy"
+    """One of ``bench.understore.UNDER_STORES``: what stands behind the caches."""
     server_cores: frozenset[int]
     load_cores: frozenset[int]
+
+    @property
+    def all_cores(self) -> frozenset[int]:
+        """What the bench may use in all."""
+        return self.server_cores | self.load_cores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One run: its settings, its files, and a directory for what servers leave."""
+    """One run: its settings, its files, a directory for what servers leave, and what stands behind caches."""
 
     settings: Settings
     dataset: Dataset
     scratch: Path
+    under_store: UnderStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,5 +64,9 @@ class Case:
     """Called once, with a server that speaks S3 if there is one among the targets."""
     measure: Callable[[Session, Server], Outcome]
     """Called with a server just started: warms, checks, and measures it."""
+    link: Link | None = None
+    """How the under-store is reached; None for targets that serve the files themselves."""
+    is_pinned: bool = True
+    """Server and load on cores of their own; otherwise they and the under-store share all."""
     once: bool = False
     """One turn is enough: the case takes long, and its figures do not scatter."""

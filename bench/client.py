@@ -13,6 +13,7 @@ from bench.signing import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD, Call, encode_query
 
 _TIMEOUT_SECONDS = 120
 _NO_QUERY: Mapping[str, str] = {}
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,18 @@ class Client:
         self.connection.request("GET", target, headers=call_headers(self._endpoint, call))
         return self._response()
 
-    def put(self, path: str, body: bytes | BinaryIO | Iterable[bytes] = b"", length: int = 0) -> Response:
+    def put(
+        self,
+        path: str,
+        body: bytes | BinaryIO | Iterable[bytes] = b"",
+        length: int = 0,
+        headers: Mapping[str, str] = _NO_HEADERS,
+    ) -> Response:
         """PUT ``length`` bytes to ``path``."""
         payload = UNSIGNED_PAYLOAD if length else EMPTY_PAYLOAD
-        call = Call(method="PUT", path=path, query={}, headers={}, payload=payload)
-        headers = {**call_headers(self._endpoint, call), "content-length": str(length)}
-        self.connection.request("PUT", path, body=body if length else None, headers=headers)
+        call = Call(method="PUT", path=path, query={}, headers=headers, payload=payload)
+        sent = {**call_headers(self._endpoint, call), "content-length": str(length)}
+        self.connection.request("PUT", path, body=body if length else None, headers=sent)
         return self._response()
 
     def _response(self) -> Response:

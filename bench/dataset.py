@@ -54,9 +54,15 @@ class Dataset:
 
     def source(self, thing: Thing) -> Path:
         """A file outside the root that holds what ``thing`` holds, to be uploaded."""
-        path = self._sources / thing.key
+        path = self.source_path(thing.key)
         if not path.exists():
             write_file(path, thing)
+        return path
+
+    def source_path(self, key: str) -> Path:
+        """Where the source of that key is or is to be, for one that is no function of its offset throughout."""
+        path = self._sources / key
+        path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.caches import NGINX_SLICES
 from bench.report import aligned
 from bench.samples import Summary, best, ratio, value
-from bench.targets import BASELINES
+from bench.targets import NGINXES
 
 Summaries = Sequence[Summary]
+Figure = Callable[[Summaries], float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +17,7 @@ class Goal:
     """One claim: a figure of the run, and the bound that it must keep."""
 
     claim: str
-    figure: Callable[[Summaries], float | None]
+    figure: Figure
     """None where the run did not measure it."""
     at_least: float | None = None
     at_most: float | None = None
@@ -38,21 +40,30 @@ def _row(goal: Goal, summaries: Summaries) -> list[str]:
     return [goal.claim, "holds" if goal.holds(figure) else "MISSED", f"{figure:.3g}", bound]
 
 
-def _against(case: str, over: str, *under: str) -> Callable[[Summaries], float | None]:
-    """Requests per second of one target over those of the fastest of others."""
+def _against(case: str, over: str, *under: str, metric: str = "requests_per_second") -> Figure:
+    """A metric of one target over that of the others' largest."""
+    return lambda summaries: ratio(value(summaries, case, over, metric), best(summaries, case, under, metric))
+
+
+def _cold(case: str, *under: str) -> Figure:
+    return _against(case, "s3proxy-cache", *under, metric="mb_per_second")
+
+
+def _later(case: str) -> Figure:
+    """How much later than directly the first byte comes, in ms."""
 
     def figure(summaries: Summaries) -> float | None:
-        rate = value(summaries, case, over, "requests_per_second")
-        return ratio(rate, best(summaries, case, under, "requests_per_second"))
+        ours, direct = (value(summaries, case, target, "first_byte_ms") for target in ("s3proxy-cache", "direct"))
+        return None if ours is None or direct is None else ours - direct
 
     return figure
 
 
-def _plain(case: str, target: str, metric: str) -> Callable[[Summaries], float | None]:
+def _plain(case: str, target: str, metric: str) -> Figure:
     return lambda summaries: value(summaries, case, target, metric)
 
 
-def _of_list(keys: int, metric: str) -> Callable[[Summaries], float | None]:
+def _of_list(keys: int, metric: str) -> Figure:
     """A figure of the listing, if it was one of so many keys (``--keys``)."""
 
     def figure(summaries: Summaries) -> float | None:
@@ -64,10 +75,10 @@ def _of_list(keys: int, metric: str) -> Callable[[Summaries], float | None]:
 
 GOALS = (
     Goal(claim="GET 1 MiB, x nginx", figure=_against("get-1MiB", "s3proxy", "nginx"), at_least=1.2),
-    Goal(claim="GET 1 MiB, x the faster nginx", figure=_against("get-1MiB", "s3proxy", *BASELINES), at_least=1.2),
+    Goal(claim="GET 1 MiB, x the faster nginx", figure=_against("get-1MiB", "s3proxy", *NGINXES), at_least=1.2),
     Goal(claim="GET 64 MiB, x nginx", figure=_against("get-64MiB", "s3proxy", "nginx"), at_least=1.2),
-    Goal(claim="GET 64 MiB, x the faster nginx", figure=_against("get-64MiB", "s3proxy", *BASELINES), at_least=1.2),
-    Goal(claim="GET 4 KiB, x the faster nginx", figure=_against("get-4KiB", "s3proxy", *BASELINES), at_least=0.06),
+    Goal(claim="GET 64 MiB, x the faster nginx", figure=_against("get-64MiB", "s3proxy", *NGINXES), at_least=1.2),
+    Goal(claim="GET 4 KiB, x the faster nginx", figure=_against("get-4KiB", "s3proxy", *NGINXES), at_least=0.06),
     Goal(claim="GET 4 KiB, signed x open", figure=_against("get-4KiB", "s3proxy-signed", "s3proxy"), at_least=0.75),
     Goal(claim="GET 64 KiB, signed x open", figure=_against("get-64KiB", "s3proxy-signed", "s3proxy"), at_least=0.75),
     Goal(claim="PUT 64 MiB with fsync, x MD5", figure=_plain("put-64MiB", "s3proxy", "md5_ratio"), at_least=0.5),
@@ -75,4 +86,25 @@ GOALS = (
     Goal(claim="walk over 1,000,000 keys, s", figure=_of_list(1_000_000, "walk_seconds"), at_most=60),
     Goal(claim="RSS growth in that walk, MiB", figure=_of_list(1_000_000, "rss_growth_mib"), at_most=64),
     Goal(claim="RSS growth, 700 slow clients, MiB", figure=_plain("memory", "s3proxy", "rss_growth_mib"), at_most=64),
+    Goal(claim="cold 1 GiB over a link, x direct", figure=_cold("cold-1GiB-shaped", "direct"), at_least=0.95),
+    Goal(claim="cold first byte over a link, ms later", figure=_later("cold-1GiB-shaped"), at_most=2),
+    Goal(claim="cold 1 GiB, x direct", figure=_cold("cold-1GiB", "direct"), at_least=0.6),
+    Goal(claim="cold 1 GiB over a link, x nginx", figure=_cold("cold-1GiB-shaped", *NGINX_SLICES), at_least=1),
+    Goal(claim="cold 1 GiB, x nginx", figure=_cold("cold-1GiB", *NGINX_SLICES), at_least=1),
+    Goal(claim="warm 1 MiB, x nginx", figure=_against("warm-1MiB", "s3proxy-cache", *NGINX_SLICES), at_least=1.2),
+    Goal(claim="warm 64 KiB, p99 ms", figure=_plain("warm-64KiB", "s3proxy-cache", "p99_ms"), at_most=5),
+    Goal(
+        claim="warm 64 KiB, store requests", figure=_plain("warm-64KiB", "s3proxy-cache", "store_requests"), at_most=0
+    ),
+    Goal(claim="herd, x bytes at the store", figure=_plain("herd", "s3proxy-cache-2w", "store_ratio"), at_most=1.01),
+    Goal(
+        claim="random 8 KiB, x bytes at the store",
+        figure=_plain("random-8KiB", "s3proxy-cache", "store_ratio"),
+        at_most=16,
+    ),
+    Goal(
+        claim="Parquet scan, x bytes of direct",
+        figure=_against("parquet-3-of-30", "s3proxy-cache", "direct", metric="store_mb"),
+        at_most=1.3,
+    ),
 )

@@ -2,8 +2,8 @@
 
 Requests are rendered beforehand. Of a large body only the first bytes are copied out of the kernel; the rest is
 discarded there (``MSG_TRUNC``, tcp(7)), which is what makes several GB/s cost a third of a core. Bodies to send go out
-by ``sendfile``. Every response is checked for status, length and framing, one in ``_SAMPLED`` also for the content of
-what came with its head (all of it up to 16 KiB). Measured beside nginx on one core each: 100,000 requests of 4 KiB a
+by ``sendfile``. Every response is checked for status, length and framing, one in ``check_every`` also for the content
+of what came with its head (all of it up to 16 KiB). Measured beside nginx on one core each: 100,000 requests of 4 KiB a
 second with a quarter of the core to spare; where it is the limit all the same, ``Usage.load_limited`` says so.
 """
 
@@ -13,9 +13,8 @@ import select
 import socket
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +22,6 @@ from bench import BenchError
 from bench.content import KIB, MIB, content
 from bench.requests import Endpoint, Request
 
-_SAMPLED = 16
 _WHOLE_UP_TO = 16 * KIB  # copying so much costs less than a second call
 _HEAD = 4 * KIB
 _LENGTH = re.compile(rb"\r\n(?i:content-length): *(\d+)")
@@ -44,7 +42,9 @@ class Tally:
 
 
 class Load:
-    """Connections that each have one request under way, taken in turn from ``requests``; kept between stretches.
+    """A connection for each supply of requests, with one under way; kept between stretches, and idle when it ends.
+
+    Connections may share a supply: then they take turns.
 
     *Closes:* leave the context to close the connections, in the middle of whatever they do.
 
@@ -52,12 +52,11 @@ class Load:
         BenchError: from ``run``, on a response that is not what its request says, or a connection that ends.
     """
 
-    def __init__(self, endpoint: Endpoint, requests: Sequence[Request], connections: int) -> None:
+    def __init__(self, endpoint: Endpoint, supplies: Iterable[Iterator[Request]], *, check_every: int = 16) -> None:
         self._epoll = select.epoll()
-        supply = cycle(requests)
         self._connections: dict[int, _Connection] = {}
-        for _ in range(connections):
-            connection = _Connection(endpoint, supply)
+        for supply in supplies:
+            connection = _Connection(endpoint, supply, check_every)
             self._connections[connection.fileno] = connection
             self._epoll.register(connection.fileno, _EVENTS)
 
@@ -72,13 +71,13 @@ class Load:
             connection.close()
 
     def run(self, seconds: float) -> Tally:
-        """Load the server for so long, from wherever the last stretch left off."""
+        """Load the server for so long, or until the supplies end, from wherever the last stretch left off."""
         connections, poll, clock = self._connections, self._epoll.poll, time.perf_counter
         latencies = array("q")
         moved = self._moved()
         begin = clock()
         end, progress = begin + seconds, begin
-        while (now := clock()) < end:
+        while (now := clock()) < end and not self._is_done():
             events = poll(0.1)
             for fileno, event in events:
                 connections[fileno].advance(event, latencies)
@@ -89,6 +88,9 @@ class Load:
         elapsed = clock() - begin
         return Tally(seconds=elapsed, body_bytes=self._moved() - moved, latencies=sorted(latencies))
 
+    def _is_done(self) -> bool:
+        return all(connection.is_done for connection in self._connections.values())
+
     def _moved(self) -> int:
         return sum(connection.moved for connection in self._connections.values())
 
@@ -96,18 +98,32 @@ class Load:
 class _Connection:
     """One connection: sends a request, checks its response, sends the next."""
 
-    __slots__ = ("_count", "_head", "_request", "_sent", "_socket", "_started", "_supply", "_unread", "moved")
+    __slots__ = (
+        "_check_every",
+        "_count",
+        "_head",
+        "_request",
+        "_sent",
+        "_socket",
+        "_started",
+        "_supply",
+        "_unread",
+        "is_done",
+        "moved",
+    )
 
-    def __init__(self, endpoint: Endpoint, supply: Iterator[Request]) -> None:
+    def __init__(self, endpoint: Endpoint, supply: Iterator[Request], check_every: int) -> None:
         self._socket = socket.create_connection((endpoint.host, endpoint.port), timeout=_PATIENCE_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setblocking(False)
         self._supply = supply
+        self._check_every = check_every
         self._head = b""
         self._count = 0
         self._unread = 0
         self._sent = _ALL
         self.moved = 0
+        self.is_done = False
         self._begin(time.perf_counter_ns())
 
     @property
@@ -121,6 +137,8 @@ class _Connection:
 
     def advance(self, event: int, latencies: "array[int]") -> None:
         """Go on until the socket would block or a response is complete, whose latency is noted."""
+        if self.is_done:
+            return
         try:
             if self._sent != _ALL and not self._send():
                 if event & select.EPOLLIN:
@@ -136,8 +154,12 @@ class _Connection:
             raise BenchError(f"a connection broke: {error}") from error
 
     def _begin(self, now: int) -> None:
+        request = next(self._supply, None)
+        if request is None:
+            self.is_done = True
+            return
         self._started = now
-        self._request = request = next(self._supply)
+        self._request = request
         self.moved += request.inline
         sent = self._socket.send(request.data)
         if sent < len(request.data) or request.file:
@@ -185,7 +207,7 @@ class _Connection:
         if not data.startswith(request.status) or size != request.size or len(data) - end > size:
             raise BenchError(f"{request.data[:200]!r} was answered {data[:400]!r}")
         self._count += 1
-        if self._count % _SAMPLED == 0 and size:
+        if self._count % self._check_every == 0 and size:
             expected = content(request.number, request.offset, request.offset + len(data) - end)
             if data[end:] != expected:
                 raise BenchError(f"{request.data[:200]!r} was answered with other bytes than the object's")

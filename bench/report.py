@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench import BenchError
+from bench.catalogue import BASELINES
 from bench.machine import Machine
 from bench.samples import Failure, Sample, Summary, best, ratio, summarise, value
-from bench.targets import BASELINES
 
 RESULTS = "results.jsonl"
 
@@ -28,12 +28,22 @@ _COLUMNS = {
     "rss_before_mib": ("RSS before MiB", "{:.0f}"),
     "peak_rss_mib": ("peak RSS MiB", "{:.0f}"),
     "rss_growth_mib": ("RSS growth MiB", "{:.1f}"),
+    "first_byte_ms": ("first byte ms", "{:.2f}"),
+    "seconds": ("s", "{:.2f}"),
+    "store_requests": ("store requests", "{:,.0f}"),
+    "store_mb": ("store MB", "{:,.1f}"),
+    "store_ratio": ("x bytes at the store", "{:.3f}"),
+    "clients": ("clients", "{:,.0f}"),
     "md5_ratio": ("x MD5", "{:.2f}"),
     "server_cores": ("server cores", "{:.2f}"),
     "load_cores": ("load cores", "{:.2f}"),
     "other_cores": ("other cores", "{:.2f}"),
 }
-_RATIO_OF = "requests_per_second"
+_RATIOS = {
+    "x nginx": (BASELINES, "requests_per_second"),
+    "x direct": (("direct",), "mb_per_second"),
+}
+"""Title -> the targets that the others are compared with, the fastest of them, and what is compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +121,18 @@ def tables(results: Results) -> str:
 
 def _table(workload: str, summaries: Sequence[Summary]) -> str:
     columns = [name for name in _COLUMNS if any(name in each.medians for each in summaries)]
-    compared = any(each.target in BASELINES for each in summaries) and _RATIO_OF in columns
-    titles = [workload, "target", *(_COLUMNS[name][0] for name in columns)]
-    titles += ["x nginx", "spread"] if compared else ["spread"]
-    rows = [[each.case, each.target, *_cells(each, columns)] for each in summaries]
-    for row, each in zip(rows, summaries, strict=True):
-        if compared:
-            row.append(_optional(_over_baseline(summaries, each)))
+    targets = {each.target for each in summaries}
+    ratios = {
+        title: (baselines, metric)
+        for title, (baselines, metric) in _RATIOS.items()
+        if metric in columns and targets.intersection(baselines)
+    }
+    titles = [workload, "target", *(_COLUMNS[name][0] for name in columns), *ratios, "spread"]
+    rows = []
+    for each in summaries:
+        over = [_over(summaries, each, *ratio_of) for ratio_of in ratios.values()]
         deciding = next(name for name in columns if name in each.spreads)
-        row.append(f"{each.spreads[deciding]:.0%}")
+        rows.append([each.case, each.target, *_cells(each, columns), *over, f"{each.spreads[deciding]:.0%}"])
     return aligned([titles, *rows])
 
 
@@ -127,13 +140,13 @@ def _cells(summary: Summary, columns: Iterable[str]) -> list[str]:
     cells = []
     for name in columns:
         number = summary.medians.get(name)
-        mark = "*" if summary.load_limited and name == _RATIO_OF else ""
+        mark = "*" if summary.load_limited and name == "requests_per_second" else ""
         cells.append("-" if number is None else _COLUMNS[name][1].format(number) + mark)
     return cells
 
 
-def _over_baseline(summaries: Sequence[Summary], summary: Summary) -> float | None:
-    return ratio(summary.medians.get(_RATIO_OF), best(summaries, summary.case, BASELINES, _RATIO_OF))
+def _over(summaries: Sequence[Summary], summary: Summary, baselines: Sequence[str], metric: str) -> str:
+    return _optional(ratio(summary.medians.get(metric), best(summaries, summary.case, baselines, metric)))
 
 
 def _optional(number: float | None) -> str:

@@ -13,10 +13,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import BenchError
@@ -24,10 +25,21 @@ from bench.measure import running_on
 from bench.requests import Endpoint
 from bench.signing import Credentials
 
-_HOST = "127.0.0.1"
+HOST = "127.0.0.1"
 _START_SECONDS = 30
 _STOP_SECONDS = 15
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (directories of our own are made in it)
 _CREDENTIALS = Credentials(access_key="AKBENCHBENCHBENCH234", secret_key="only-for-the-bench-on-loopback")  # noqa: S106
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """The under-store as a cache, or the client in place of one, reaches it. ``pid`` is the store's process."""
+
+    endpoint: Endpoint
+    pid: int
+    is_counted: bool = False
+    """Whether there is a relay before it that counts; see ``bench.understore``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +49,10 @@ class Place:
     root: Path
     scratch: Path
     port: int
+    upstream: Endpoint | None = None
+    """Of a cache: the store that it asks."""
+    tiers: tuple[Path, Path] | None = None
+    """Of a cache: an empty directory in memory and one on a disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +63,13 @@ class Target:
     summary: str
     absence: Callable[[], str | None]
     """Why it cannot run here, or None when it can."""
-    command: Callable[[Place], list[str]]
-    """Writes the configuration and gives the command; the server stays in the foreground."""
+    command: Callable[[Place], list[str]] | None
+    """Writes the configuration and gives the command; the server stays in the foreground. None: it is the under-store
+    itself."""
     credentials: Credentials | None = None
     speaks_s3: bool = True
+    caches: bool = False
+    """Whether it stands before an under-store; only cases with a ``Link`` have one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,34 +79,65 @@ class Server:
     target: Target
     endpoint: Endpoint
     pid: int
+    upstream: Upstream | None = None
 
 
 @contextmanager
-def started(target: Target, root: Path, scratch: Path, cores: Set[int]) -> Iterator[Server]:
-    """Start a target over ``root`` on ``cores``, wait until it accepts, and stop it at the end.
+def started(
+    target: Target, root: Path, scratch: Path, cores: Set[int], upstream: Upstream | None = None
+) -> Iterator[Server]:
+    """Start a target over ``root`` or ``upstream`` on ``cores``, wait until it accepts, and stop it at the end.
+
+    A cache begins empty. For the target that is the under-store itself nothing is started.
 
     Raises:
         BenchError: it ended, or did not accept in time; with the last lines that it wrote.
     """
-    place = Place(root=root, scratch=scratch, port=_free_port())
-    log = scratch / f"{target.name}.log"
+    if target.command is None:
+        assert upstream is not None, target.name
+        yield Server(target=target, endpoint=upstream.endpoint, pid=upstream.pid, upstream=upstream)
+        return
+    with ExitStack() as stack:
+        place = Place(root=root, scratch=scratch, port=free_port())
+        if upstream is not None:
+            tiers = stack.enter_context(_tier(_memory_directory(scratch))), stack.enter_context(_tier(scratch))
+            place = replace(place, upstream=upstream.endpoint, tiers=tiers)
+        with _running(target, target.command(place), place, cores) as pid:
+            endpoint = Endpoint(host=HOST, port=place.port, credentials=target.credentials)
+            yield Server(target=target, endpoint=endpoint, pid=pid, upstream=upstream)
+
+
+@contextmanager
+def _tier(below: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="s3proxy-bench-tier-", dir=below) as name:
+        yield Path(name)
+
+
+def _memory_directory(scratch: Path) -> Path:
+    """A directory in memory; the scratch one where there is none."""
+    return _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else scratch
+
+
+@contextmanager
+def _running(target: Target, command: list[str], place: Place, cores: Set[int]) -> Iterator[int]:
+    log = place.scratch / f"{target.name}.log"
     with log.open("wb") as output, running_on(cores):
         process = subprocess.Popen(
-            target.command(place), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     try:
         _wait_until_accepts(process, place.port, log)
-        endpoint = Endpoint(host=_HOST, port=place.port, credentials=target.credentials)
-        yield Server(target=target, endpoint=endpoint, pid=process.pid)
+        yield process.pid
         if process.poll() is not None:
             raise BenchError(f"ended with code {process.returncode}: {_last_lines(log)}")
     finally:
         _stop(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
-        probe.bind((_HOST, 0))
+        probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
 
@@ -95,7 +145,7 @@ def _free_port() -> int:
 def _wait_until_accepts(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), socket.create_connection((_HOST, port), timeout=1):
+        with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(0.02)
     raise BenchError(f"did not start: {_last_lines(log)}")
@@ -134,7 +184,8 @@ id = "{owner}"
 """
 
 
-def _s3proxy_absence() -> str | None:
+def s3proxy_absence() -> str | None:
+    """Why our server cannot run here, or None."""
     missing = importlib.util.find_spec("s3proxy") is None or importlib.util.find_spec("s3proxy.__main__") is None
     return "the package s3proxy is not importable" if missing else None
 
@@ -147,7 +198,7 @@ def _s3proxy_command(place: Place, credentials: Credentials | None = None, *, fs
         )
     config = place.scratch / "s3proxy.toml"
     config.write_text(text)
-    listen = f"{_HOST}:{place.port}"
+    listen = f"{HOST}:{place.port}"
     serve = ["serve", "--root", str(place.root), "--listen", listen, "--config", str(config)]
     return [sys.executable, "-m", "s3proxy", *serve]
 
@@ -188,7 +239,8 @@ def nginx_program() -> str | None:
     return shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
 
 
-def _nginx_absence() -> str | None:
+def nginx_absence() -> str | None:
+    """Why nginx cannot run here, or None."""
     return None if nginx_program() else "nginx is not installed (on Debian: apt install nginx-light)"
 
 
@@ -200,37 +252,37 @@ def _nginx_command(place: Place, *, nopush: str = "on") -> list[str]:
     return [str(nginx_program()), "-p", str(place.scratch), "-c", str(config)]
 
 
-TARGETS = (
+SERVERS = (
     Target(
         name="s3proxy",
         summary="open authentication, fsync on",
-        absence=_s3proxy_absence,
+        absence=s3proxy_absence,
         command=_s3proxy_command,
     ),
     Target(
         name="s3proxy-signed",
         summary="every request with a Signature Version 4, fsync on",
-        absence=_s3proxy_absence,
+        absence=s3proxy_absence,
         command=lambda place: _s3proxy_command(place, _CREDENTIALS),
         credentials=_CREDENTIALS,
     ),
     Target(
         name="s3proxy-nofsync",
         summary="open authentication, fsync off",
-        absence=_s3proxy_absence,
+        absence=s3proxy_absence,
         command=lambda place: _s3proxy_command(place, fsync=False),
     ),
     Target(
         name="nginx",
         summary="static files by sendfile, tcp_nopush on; PUT by its DAV module, which neither hashes nor syncs",
-        absence=_nginx_absence,
+        absence=nginx_absence,
         command=_nginx_command,
         speaks_s3=False,
     ),
     Target(
         name="nginx-uncorked",
         summary="the same with tcp_nopush off",
-        absence=_nginx_absence,
+        absence=nginx_absence,
         command=lambda place: _nginx_command(place, nopush="off"),
         speaks_s3=False,
     ),
@@ -238,4 +290,4 @@ TARGETS = (
 
 # Debian's nginx.conf and most advice say tcp_nopush on. It helps small files, but may halve the rate of 1 MiB ones and
 # lets a client that delays its ACKs wait 40 ms for the end of some ranges; so both are measured, and the faster counts.
-BASELINES = ("nginx", "nginx-uncorked")
+NGINXES = ("nginx", "nginx-uncorked")

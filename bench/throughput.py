@@ -1,6 +1,7 @@
 """Requests per second and what they cost: the measurement that GET, range GET and PUT share."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 from bench import BenchError
 from bench.cases import Outcome, Settings
@@ -18,7 +19,8 @@ def measure_throughput(server: Server, requests: Sequence[Request], connections:
     Raises:
         BenchError: a wrong response, or no response at all in the whole time.
     """
-    with Load(server.endpoint, requests, settings.connections or connections) as load:
+    supply = cycle(requests)
+    with Load(server.endpoint, [supply] * (settings.connections or connections)) as load:
         load.run(settings.warm_seconds)
         stopwatch = Stopwatch(server.pid)
         tally = load.run(settings.seconds)

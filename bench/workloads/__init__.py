@@ -1,9 +1,11 @@
 """The workloads, one file for each kind of work; each has ``cases()``."""
 
 from bench.cases import Case
-from bench.workloads import get, listing, memory, put, ranges
+from bench.workloads import amplification, cold, get, herd, listing, memory, parquet, put, ranges, warm
+
+_WORKLOADS = (get, ranges, put, listing, memory, cold, warm, herd, amplification, parquet)
 
 
 def all_cases() -> list[Case]:
     """Every case, in the order in which they run."""
-    return [case for workload in (get, ranges, put, listing, memory) for case in workload.cases()]
+    return [case for workload in _WORKLOADS for case in workload.cases()]

@@ -7,7 +7,7 @@ from bench.client import check_objects
 from bench.content import KIB, MIB, size_name
 from bench.dataset import objects_of
 from bench.requests import Endpoint, render_get
-from bench.targets import BASELINES, Server
+from bench.targets import NGINXES, Server
 from bench.throughput import measure_throughput
 
 _CONNECTIONS = {4 * KIB: 32, 64 * KIB: 32, MIB: 16, 64 * MIB: 8}
@@ -20,7 +20,7 @@ def cases() -> list[Case]:
         Case(
             workload="get",
             name=f"get-{size_name(size)}",
-            targets=("s3proxy", "s3proxy-signed", *BASELINES),
+            targets=("s3proxy", "s3proxy-signed", *NGINXES),
             prepare=partial(_prepare, size),
             measure=partial(_measure, size),
         )

@@ -7,7 +7,7 @@ from bench.cases import Case, Outcome, Session
 from bench.content import KIB, MIB, size_name
 from bench.dataset import objects_of
 from bench.requests import Endpoint, Request, render_range
-from bench.targets import BASELINES, Server
+from bench.targets import NGINXES, Server
 from bench.throughput import measure_throughput
 
 _OBJECT = 256 * MIB
@@ -21,7 +21,7 @@ def cases() -> list[Case]:
         Case(
             workload="range",
             name=f"range-{size_name(length)}",
-            targets=("s3proxy", "s3proxy-signed", *BASELINES),
+            targets=("s3proxy", "s3proxy-signed", *NGINXES),
             prepare=_prepare,
             measure=partial(_measure, length),
         )

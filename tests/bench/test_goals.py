@@ -40,3 +40,20 @@ def test_goal_of_a_listing_counts_only_at_its_number_of_keys() -> None:
     assert "holds" in _verdict("page of 100,000", small)
     assert "not measured" in _verdict("page of 100,000", large)
     assert "holds" in _verdict("walk over", large)
+
+
+def test_goal_of_the_cold_first_byte_is_a_difference_and_of_its_throughput_a_ratio() -> None:
+    summaries = [
+        _summary("cold-1GiB-shaped", "s3proxy-cache", mb_per_second=240, first_byte_ms=7),
+        _summary("cold-1GiB-shaped", "direct", mb_per_second=250, first_byte_ms=4.5),
+        _summary("cold-1GiB-shaped", "nginx-slice-1m", mb_per_second=100, first_byte_ms=6),
+        _summary("cold-1GiB-shaped", "nginx-slice-4m", mb_per_second=160, first_byte_ms=6),
+    ]
+    assert _verdict("cold 1 GiB over a link, x direct", summaries).split()[-4:] == ["holds", "0.96", ">=", "0.95"]
+    assert _verdict("cold first byte", summaries).split()[-4:] == ["MISSED", "2.5", "<=", "2"]
+    assert _verdict("cold 1 GiB over a link, x nginx", summaries).split()[-4:] == ["holds", "1.5", ">=", "1"]
+
+
+def test_goal_of_no_store_request_holds_at_none() -> None:
+    summaries = [_summary("warm-64KiB", "s3proxy-cache", store_requests=0, p99_ms=3)]
+    assert "holds" in _verdict("warm 64 KiB, store requests", summaries)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def _ok(body: bytes) -> bytes:
 def test_load_counts_responses_of_any_size(size: int) -> None:
     thing = Thing(key="a", number=3, size=size)
     response = _ok(content(3, 0, size))
-    with _serving(lambda _: (response,)) as endpoint, Load(endpoint, [render_get(endpoint, thing)], 1) as load:
+    with _serving(lambda _: (response,)) as endpoint, Load(endpoint, [cycle([render_get(endpoint, thing)])]) as load:
         tally = load.run(0.2)
     assert len(tally.latencies) > 1
     assert list(tally.latencies) == sorted(tally.latencies)
@@ -86,7 +87,7 @@ def test_load_with_a_wrong_response_fails(response: bytes, reason: str) -> None:
     thing = Thing(key="a", number=3, size=4096)
     with (
         _serving(lambda _: (response,) if response else ()) as endpoint,
-        Load(endpoint, [render_get(endpoint, thing)], 1) as load,
+        Load(endpoint, [cycle([render_get(endpoint, thing)])]) as load,
         pytest.raises(BenchError, match=reason),
     ):
         load.run(5)
@@ -97,7 +98,7 @@ def test_load_with_a_response_in_two_pieces_waits_for_the_rest(cut: int) -> None
     thing = Thing(key="a", number=3, size=8)
     response = _ok(content(3, 0, 8))
     pieces = response[:cut], response[cut:]
-    with _serving(lambda _: pieces) as endpoint, Load(endpoint, [render_get(endpoint, thing)], 1) as load:
+    with _serving(lambda _: pieces) as endpoint, Load(endpoint, [cycle([render_get(endpoint, thing)])]) as load:
         tally = load.run(0.2)
     assert len(tally.latencies) > 1
 
@@ -116,9 +117,36 @@ def test_load_of_uploads_sends_every_byte(tmp_path: Path, size: int) -> None:
     path.write_bytes(body)
     with path.open("rb") as file, _serving(answer) as endpoint:
         data = body if size == 4 * KIB else FileBody(fd=file.fileno(), length=size)
-        with Load(endpoint, [render_put(endpoint, "k", data)], 1) as load:
+        with Load(endpoint, [cycle([render_put(endpoint, "k", data)])]) as load:
             tally = load.run(0.3)
     assert not wrong
     assert len(tally.latencies) > 1
     # The first upload may have begun before the measuring did.
     assert tally.body_bytes > size * (len(tally.latencies) - 1)
+
+
+def test_load_of_a_supply_that_ends_sends_each_request_once() -> None:
+    thing = Thing(key="a", number=3, size=4 * KIB)
+    asked: list[bytes] = []
+
+    def answer(request: bytes) -> tuple[bytes, ...]:
+        asked.append(request)
+        return (_ok(content(3, 0, 4 * KIB)),)
+
+    with _serving(answer) as endpoint, Load(endpoint, [iter([render_get(endpoint, thing)] * 5)]) as load:
+        tally = load.run(10)
+    assert len(asked) == len(tally.latencies) == 5
+    assert tally.seconds < 5
+    assert tally.body_bytes == 5 * 4 * KIB
+
+
+def test_load_that_checks_every_response_finds_one_wrong_one() -> None:
+    thing = Thing(key="a", number=3, size=8)
+    bodies = iter([content(3, 0, 8), content(4, 0, 8)])
+    request = [render_get(Endpoint(host="", port=0), thing)] * 2
+    with (
+        _serving(lambda _: (_ok(next(bodies)),)) as endpoint,
+        Load(endpoint, [iter(request)], check_every=1) as load,
+        pytest.raises(BenchError, match="other bytes"),
+    ):
+        load.run(5)

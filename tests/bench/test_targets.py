@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench import BenchError
-from bench.targets import TARGETS, Place, Target, started
+from bench.caches import CACHES
+from bench.requests import Endpoint
+from bench.targets import SERVERS, Place, Target, Upstream, started
 
 
 def _target(command: Callable[[Place], list[str]]) -> Target:
@@ -46,16 +48,36 @@ def test_started_with_a_server_that_dies_on_the_way_fails_the_turn(tmp_path: Pat
         turn.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_command_of_each_target_names_its_root_and_port(target: Target, tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", SERVERS, ids=lambda target: target.name)
+def test_command_of_each_server_names_its_root_and_port(target: Target, tmp_path: Path) -> None:
+    assert target.command is not None
     words = " ".join(target.command(Place(root=tmp_path / "root", scratch=tmp_path, port=4321)))
     configurations = "".join(path.read_text() for path in tmp_path.iterdir())
     assert str(tmp_path / "root") in words + configurations
     assert "4321" in words + configurations
 
 
+@pytest.mark.parametrize("target", CACHES, ids=lambda target: target.name)
+def test_command_of_each_cache_names_its_store_tier_and_port(target: Target, tmp_path: Path) -> None:
+    if target.command is None:
+        return
+    upstream = Endpoint(host="127.0.0.1", port=8765)
+    tiers = tmp_path / "memory", tmp_path / "disk"
+    target.command(Place(root=tmp_path, scratch=tmp_path, port=4321, upstream=upstream, tiers=tiers))
+    configuration = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert all(each in configuration for each in ("127.0.0.1:8765", "127.0.0.1:4321", str(tiers[0])))
+
+
+def test_target_that_is_the_under_store_itself_is_not_started(tmp_path: Path) -> None:
+    direct = next(each for each in CACHES if each.name == "direct")
+    upstream = Upstream(endpoint=Endpoint(host="127.0.0.1", port=8765), pid=os.getpid())
+    with started(direct, tmp_path, tmp_path, {0}, upstream) as server:
+        assert (server.endpoint, server.pid) == (upstream.endpoint, upstream.pid)
+
+
 def test_signed_target_shares_the_owner_of_the_open_one_and_keeps_syncing(tmp_path: Path) -> None:
-    signed = next(target for target in TARGETS if target.name == "s3proxy-signed")
+    signed = next(target for target in SERVERS if target.name == "s3proxy-signed")
+    assert signed.command is not None
     signed.command(Place(root=tmp_path, scratch=tmp_path, port=1))
     text = (tmp_path / "s3proxy.toml").read_text()
     assert 'mode = "signature"' in text

@@ -1,0 +1,62 @@
+"""Reading through an empty cache: 1 GiB from one connection, and before it the first byte of small objects.
+
+``cold-1GiB-shaped`` has 2 ms each way and 250 MB/s between cache and store; in ``cold-1GiB`` the cores are the limit,
+which client, cache and store share as they like.
+"""
+
+from functools import partial
+from statistics import median
+
+from bench.caches import NGINX_SLICES
+from bench.cases import Case, Outcome, Session
+from bench.content import GIB, MIB, Thing, things
+from bench.measure import Stopwatch, peak_rss_bytes
+from bench.reading import reading_from
+from bench.requests import Endpoint, render_get
+from bench.targets import Server
+from bench.understore import Link
+
+_LARGE = things("cold", GIB, 1)[0]
+_SMALL = things("cold-small", MIB, 32)
+_LINKS = {
+    "cold-1GiB": Link(is_relayed=False),
+    "cold-1GiB-shaped": Link(delay_ms=2, bytes_per_second=250e6),
+}
+
+
+def cases() -> list[Case]:
+    """One case a link."""
+    return [
+        Case(
+            workload="cold",
+            name=name,
+            targets=("s3proxy-cache", "s3proxy-cache-2w", "direct", *NGINX_SLICES),
+            prepare=_prepare,
+            measure=partial(_measure, _LARGE),
+            link=link,
+            is_pinned=False,
+        )
+        for name, link in _LINKS.items()
+    ]
+
+
+def _prepare(session: Session, _endpoint: Endpoint | None) -> None:
+    session.under_store.store([_LARGE, *_SMALL])
+
+
+def _measure(large: Thing, session: Session, server: Server) -> Outcome:
+    with reading_from(server.endpoint) as reader:
+        small = [reader.read(render_get(server.endpoint, each), session.dataset.source(each)) for each in _SMALL]
+        stopwatch = Stopwatch(server.pid)
+        reading = reader.read(render_get(server.endpoint, large), session.dataset.source(large))
+        usage = stopwatch.stop()
+    metrics = {
+        "mb_per_second": large.size / reading.seconds / 1e6,
+        "first_byte_ms": median(each.first_byte_seconds for each in small) * 1e3,
+        "cpu_seconds_per_gib": usage.server / (large.size / GIB),
+        "peak_rss_mib": peak_rss_bytes(server.pid) / MIB,
+        "server_cores": usage.server / usage.seconds,
+        "load_cores": usage.load / usage.seconds,
+        "other_cores": usage.others / usage.seconds,
+    }
+    return Outcome(metrics=metrics)
