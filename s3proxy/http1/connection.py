@@ -12,9 +12,10 @@ from enum import Enum
 
 import trio
 
+from s3proxy.http1.framing import Inbound, MalformedBodyError
 from s3proxy.http1.limits import Limits
 from s3proxy.http1.messages import ConnectionLostError, EmptyBody, Handler, Request, RequestBody, Response
-from s3proxy.http1.request_body import ChunkedBody, Inbound, MalformedBodyError, ReceivedBody, SizedBody
+from s3proxy.http1.request_body import ReceivedBody
 from s3proxy.http1.request_head import RefusedRequestError, RequestHead, find_head_end, parse_head
 from s3proxy.http1.response_head import CONTINUE, UnsendableHeaderError
 from s3proxy.http1.response_sender import send_response
@@ -147,11 +148,9 @@ class ServerConnection:
         return response
 
     def _body_of(self, head: RequestHead) -> RequestBody:
-        if head.length is None:
-            return ChunkedBody(self._inbound, is_awaited=head.expects_continue)
         if head.length == 0:
             return EmptyBody()
-        return SizedBody(self._inbound, head.length, is_awaited=head.expects_continue)
+        return ReceivedBody(self._transport, self._inbound, head.length, is_awaited=head.expects_continue)
 
     async def _receive_head(self) -> RequestHead | None:
         """Receive the next head; None when there will be none.

@@ -1,162 +1,44 @@
-"""The bodies of requests, received on demand into the buffer where they are wanted.
+"""The bodies of requests: asked for only when they are wanted, received into the buffer where they are wanted."""
 
-The decoder of chunked transfer coding is our own because h11's takes a bare LF as the end of the trailers and a bare
-CR inside a chunk extension, which others read as line ends (the smuggling of CVE-2025-55315 and CVE-2025-22871), and
-because here the data of a chunk, too, is received in place. The tests hold it against h11's.
-"""
-
-import re
-
-from s3proxy.http1.messages import ConnectionLostError, RequestBody
+from s3proxy.http1.framing import ChunkedBody, FramedBody, Inbound, SizedBody
+from s3proxy.http1.messages import RequestBody
 from s3proxy.http1.response_head import CONTINUE
 from s3proxy.http1.transfer import Transport
-
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[\t\x20-\x7e\x80-\xff]*+|[ \t]*+)")
-_TRAILER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+")
-_MAX_LINE_BYTES = 4096  # a chunk extension or one trailer; nobody is known to send either
-_MAX_TRAILER_COUNT = 32
-_LINE_BUFFER_BYTES = 512  # received to find a chunk line: small, since what follows it is wanted elsewhere
-
-
-class MalformedBodyError(ConnectionLostError):
-    """The client broke the framing of the body that it is sending."""
-
-
-class Inbound:
-    """What a client sends: first the bytes that were received too early, then those in the socket."""
-
-    __slots__ = ("ahead", "transport")
-
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
-        self.ahead = b""
-
-    async def receive_into(self, buffer: memoryview) -> int:
-        """Fill the start of ``buffer`` and return how many bytes, at least 1.
-
-        Raises:
-            ConnectionLostError: the client closed, or stalled.
-        """
-        if ahead := self.ahead:
-            count = min(len(ahead), len(buffer))
-            buffer[:count] = ahead[:count]
-            self.ahead = ahead[count:]
-            return count
-        count = await self.transport.receive_into(buffer)
-        if count == 0:
-            raise ConnectionLostError("the client closed within a body")
-        return count
-
-    async def receive_line(self) -> bytes:
-        """Receive up to CRLF and return what is before it.
-
-        Raises:
-            MalformedBodyError: there is no CRLF where a line could still be called one.
-        """
-        buffer = memoryview(bytearray(_LINE_BUFFER_BYTES))
-        while (end := self.ahead.find(b"\r\n", 0, _MAX_LINE_BYTES)) < 0:
-            if len(self.ahead) >= _MAX_LINE_BYTES:
-                raise MalformedBodyError("a line of the chunked coding is too long")
-            ahead, self.ahead = self.ahead, b""
-            self.ahead = ahead + buffer[: await self.receive_into(buffer)]
-        line = self.ahead[:end]
-        self.ahead = self.ahead[end + 2 :]
-        return line
 
 
 class ReceivedBody(RequestBody):
     """A body that comes from a client, and whether it has been received to its end."""
 
-    __slots__ = ("_inbound", "_is_awaited", "is_finished", "length")
+    __slots__ = ("_framed", "_inbound", "_is_awaited", "_transport", "length")
 
-    def __init__(self, inbound: Inbound, length: int | None, *, is_awaited: bool) -> None:
+    def __init__(self, transport: Transport, inbound: Inbound, length: int | None, *, is_awaited: bool) -> None:
         """Begin where the head ended.
 
         Args:
+            transport: leads to the client.
             inbound: what follows the head.
-            length: the Content-Length, or None.
+            length: the Content-Length; None with chunked transfer coding.
             is_awaited: the client waits for ``100 Continue`` before it sends.
         """
+        self._transport = transport
         self._inbound = inbound
+        self._framed: FramedBody = ChunkedBody(inbound) if length is None else SizedBody(inbound, length)
         self._is_awaited = is_awaited
         self.length = length
-        self.is_finished = length == 0
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all of it was received."""
+        return self._framed.is_finished
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """Receive like ``RequestBody.receive_into``; never a byte of the next request."""
+        if self._is_awaited:
+            await self._invite()
+        return await self._framed.receive_into(buffer)
 
     async def _invite(self) -> None:
         """Ask for the body, unless it is coming already (RFC 9110 section 10.1.1)."""
         self._is_awaited = False
         if not self._inbound.ahead:
-            await self._inbound.transport.send(CONTINUE)
-
-
-class SizedBody(ReceivedBody):
-    """A body with a Content-Length."""
-
-    __slots__ = ("_remaining",)
-
-    def __init__(self, inbound: Inbound, length: int, *, is_awaited: bool) -> None:
-        """Begin where the head ended, as ``ReceivedBody`` does."""
-        super().__init__(inbound, length, is_awaited=is_awaited)
-        self._remaining = length
-
-    async def receive_into(self, buffer: memoryview) -> int:
-        """Receive like ``RequestBody.receive_into``; never a byte of the next request."""
-        if self.is_finished:
-            return 0
-        if self._is_awaited:
-            await self._invite()
-        count = await self._inbound.receive_into(buffer[: self._remaining])
-        self._remaining -= count
-        self.is_finished = self._remaining == 0
-        return count
-
-
-class ChunkedBody(ReceivedBody):
-    """A body in chunked transfer coding. Extensions and trailers are checked and dropped.
-
-    Source: RFC 9112 section 7.1.
-    """
-
-    __slots__ = ("_remaining", "_within_body")
-
-    def __init__(self, inbound: Inbound, *, is_awaited: bool) -> None:
-        """Begin where the head ended, as ``ReceivedBody`` does."""
-        super().__init__(inbound, None, is_awaited=is_awaited)
-        self._remaining = 0  # of the chunk that is being received
-        self._within_body = False  # a chunk has begun, so CRLF comes before the next
-
-    async def receive_into(self, buffer: memoryview) -> int:
-        """Receive like ``RequestBody.receive_into``: data of one chunk at a time."""
-        if self.is_finished:
-            return 0
-        if self._is_awaited:
-            await self._invite()
-        if self._remaining == 0:
-            await self._begin_chunk()
-        if self.is_finished:
-            return 0
-        count = await self._inbound.receive_into(buffer[: self._remaining])
-        self._remaining -= count
-        return count
-
-    async def _begin_chunk(self) -> None:
-        if self._within_body and await self._inbound.receive_line():
-            raise MalformedBodyError("a chunk is longer than its size")
-        self._within_body = True
-        line = await self._inbound.receive_line()
-        match = _CHUNK_LINE.fullmatch(line)
-        if match is None:
-            raise MalformedBodyError(f"not the size of a chunk: {line[:80]!r}")
-        self._remaining = int(match[1], 16)
-        if self._remaining == 0:
-            await self._receive_trailers()
-
-    async def _receive_trailers(self) -> None:
-        for _ in range(_MAX_TRAILER_COUNT):
-            line = await self._inbound.receive_line()
-            if not line:
-                self.is_finished = True
-                return
-            if _TRAILER_LINE.fullmatch(line) is None:
-                raise MalformedBodyError("a trailer is malformed")
-        raise MalformedBodyError("there are too many trailers")
+            await self._transport.send(CONTINUE)

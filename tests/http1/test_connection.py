@@ -27,7 +27,7 @@ from tests.http1.serving import (
     read_all,
     serving,
 )
-from tests.http1.test_request_body import MALFORMED
+from tests.http1.test_framing import MALFORMED
 from tests.http1.test_request_head import SMUGGLING
 
 
