@@ -92,7 +92,7 @@ def started(
         root: the directory of the buckets.
         scratch: for the configuration and the logs.
         users: each one owns what it makes.
-        settings: further sections and keys of the configuration.
+        settings: further sections and keys of the configuration; None leaves a key out.
     """
     server = start(root, scratch, users=users, settings=settings)
     try:
@@ -129,10 +129,11 @@ def configuration(root: Path, access: Path, *, users: Sequence[Keys] = (), setti
         "log": {"access": str(access)},
     }
     for name, values in (settings or {}).items():
-        sections[name] = {**sections[name], **values}
+        sections[name] = {**sections.get(name, {}), **values}
     lines = []
     for name, section in sections.items():
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in section.items())]
+        given = {key: value for key, value in section.items() if value is not None}
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in given.items())]
     for user in users:
         lines += ["[[users]]", f'name = "{user.access_key}"', f'access_key = "{user.access_key}"']
         lines += [f'secret_key = "{user.secret_key}"']
