@@ -1,11 +1,12 @@
 """Connections to a server: name, TCP, TLS, within one deadline."""
 
 import socket
+import ssl
 
 import trio
 
 from s3proxy.http1.client.origin import ClientLimits, Origin
-from s3proxy.http1.client.wire import Wire
+from s3proxy.http1.client.wire import TlsWire, Wire
 from s3proxy.http1.messages import ConnectionLostError
 
 
@@ -17,24 +18,52 @@ async def connect(origin: Origin, limits: ClientLimits) -> Wire:
     """Connect to a server.
 
     Raises:
-        NotSentError: no address of it could be reached in time.
+        NotSentError: no address of it could be reached in time, or it did not prove who it is.
     """
-    with trio.move_on_after(limits.connect_timeout_seconds) as scope:
+    with trio.move_on_after(limits.connect_timeout_seconds):
         try:
-            sock = await _connect_socket(origin)
+            return await _connect(origin, limits.stall_timeout_seconds)
         except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
             raise NotSentError(f"{origin.host}:{origin.port} cannot be reached: {error}") from error
-        return Wire(sock, stall_seconds=limits.stall_timeout_seconds)
-    assert scope.cancelled_caught
     raise NotSentError(f"{origin.host}:{origin.port} did not answer for {limits.connect_timeout_seconds:g} s")
+
+
+async def _connect(origin: Origin, stall_seconds: float) -> Wire:
+    sock = await _connect_socket(origin)
+    if origin.tls is None:
+        return Wire(sock, stall_seconds=stall_seconds)
+    return TlsWire(await _shake_hands(sock, origin.tls, origin.host), stall_seconds=stall_seconds)
 
 
 async def _connect_socket(origin: Origin) -> socket.socket:
     stream = await trio.open_tcp_stream(origin.host, origin.port)  # which sets TCP_NODELAY
     # From here on a plain socket, so that a system call can be tried before a wait is arranged.
-    accepted = stream.socket
-    sock = socket.socket(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+    connected = stream.socket
+    sock = socket.socket(connected.family, connected.type, connected.proto, fileno=connected.detach())
     sock.setblocking(False)
-    # trio keeps the kernel's buffer small for who wants to change their mind; a body is to fill it.
+    # trio lets the kernel buffer only 16 KiB, for those who may change their mind; that would be as many as are sent
+    # in one call.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 0)
     return sock
+
+
+async def _shake_hands(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    """Put TLS on a socket; closes it when that fails."""
+    held = sock
+    try:
+        # Ragged ends are not suppressed: whoever can cut a connection could otherwise shorten a body without a length.
+        held = secured = context.wrap_socket(
+            sock, server_hostname=host, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        )
+        while True:
+            try:
+                secured.do_handshake()
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(secured)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(secured)
+            else:
+                return secured
+    except BaseException:
+        held.close()
+        raise

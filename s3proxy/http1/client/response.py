@@ -46,11 +46,9 @@ class ClientResponse:
         self.length = head.length
         self._connection: ClientConnection | None = connection
         self._body = _body_of(method, head, connection.inbound)
-        self._release = release
         is_reusable = head.keep_alive and connection.is_sent and not isinstance(self._body, UnendingBody)
-        if not is_reusable:
-            self._release = ClientConnection.close
-        self._finish_if_done()
+        self._release = release if is_reusable else ClientConnection.close
+        self._release_if_finished()
 
     def header(self, name: bytes) -> bytes | None:
         """The value of the first header ``name`` (lower-case), or None."""
@@ -73,7 +71,7 @@ class ClientResponse:
         except BaseException:
             self._close()  # cancelled, too: what was received then is lost
             raise
-        self._finish_if_done()
+        self._release_if_finished()
         return count
 
     async def read(self, max_bytes: int) -> bytes:
@@ -95,7 +93,7 @@ class ClientResponse:
         """Close the connection unless the body was received to its end. Idempotent; never blocks, never raises."""
         self._close()
 
-    def _finish_if_done(self) -> None:
+    def _release_if_finished(self) -> None:
         if self._body.is_finished and self._connection is not None:
             connection, self._connection = self._connection, None
             self._release(connection)
