@@ -49,13 +49,13 @@ def campaign(base: Path, *, seconds: float, seed: int) -> None:
 def _damage_blocks(cached: Cached, truths: Sequence[Truth], chance: random.Random, seconds: float) -> None:
     require_all_right(cached.node.port, truths)
     done: Counter[str] = Counter()
-    at_any_time: dict[str, Tamper] = {"swapped": _swap, "deleted": _delete, "replaced": _replace}
-    between: dict[str, Tamper] = {"flipped": _flip, "truncated": _truncate, "extended": _extend}
+    at_any_time: dict[str, Tamper] = {"swapped": swap, "deleted": delete, "replaced": replace}
+    between: dict[str, Tamper] = {"flipped": flip, "truncated": truncate, "extended": extend}
     with Crowd(cached.node.port, truths, clients=_CLIENTS, seed=chance.randrange(2**30)) as crowd:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             name = chance.choice([*at_any_time, *between])
-            blocks = _blocks(cached)
+            blocks = blocks_below(cached.memory, cached.disk)
             if len(blocks) > 1:
                 with crowd.paused() if name in between else ExitStack(), suppress(FileNotFoundError):  # evicted
                     {**at_any_time, **between}[name](chance.choice(blocks), blocks, chance)
@@ -68,12 +68,12 @@ def _damage_blocks(cached: Cached, truths: Sequence[Truth], chance: random.Rando
     say("  what clients met", dict(crowd.outcomes.counts))
 
 
-def _blocks(cached: Cached) -> list[Path]:
-    tiers = cached.memory, cached.disk
+def blocks_below(*tiers: Path) -> list[Path]:
+    """The block files of tiers."""
     return [path for tier in tiers for path in tier.rglob("*") if _BLOCK.fullmatch(path.name) and path.is_file()]
 
 
-def _flip(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
+def flip(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
     """Some bits of the header, the entries or the data, wherever."""
     with path.open("r+b") as file:
         for _ in range(chance.choice([1, 1, 8])):
@@ -84,19 +84,19 @@ def _flip(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
             file.write(bytes([(old[0] if old else 0) ^ 1 << chance.randrange(8)]))
 
 
-def _truncate(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
+def truncate(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
     os.truncate(path, chance.randrange(path.stat().st_size))
 
 
-def _extend(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
+def extend(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
     os.truncate(path, path.stat().st_size + chance.randrange(1, MIB))
 
 
-def _delete(path: Path, _others: Sequence[Path], _chance: random.Random) -> None:
+def delete(path: Path, _others: Sequence[Path], _chance: random.Random) -> None:
     path.unlink()
 
 
-def _swap(path: Path, others: Sequence[Path], chance: random.Random) -> None:
+def swap(path: Path, others: Sequence[Path], chance: random.Random) -> None:
     """Another block's file under this one's name."""
     other = chance.choice(others)
     copy = path.with_name(f"{path.name}.tampered")
@@ -104,11 +104,11 @@ def _swap(path: Path, others: Sequence[Path], chance: random.Random) -> None:
     copy.rename(path)
 
 
-def _replace(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
+def replace(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
     """A damaged copy of itself under its name; readers that have it open keep the sound one."""
     copy = path.with_name(f"{path.name}.tampered")
     shutil.copyfile(path, copy)
-    _flip(copy, (), chance)
+    flip(copy, (), chance)
     copy.rename(path)
 
 
