@@ -21,6 +21,8 @@ TESTED_AS_A_PROCESS = {
 }
 WITHOUT_BEHAVIOUR = {
     "admin/caches.py",
+    "config/errors.py",
+    "config/sections.py",
     "s3/model/operations.py",
     "s3/model/results.py",
     "s3/model/values.py",

@@ -10,7 +10,7 @@ from s3proxy import config
 from s3proxy.admin import socket_paths
 from s3proxy.admin.messages import MAX_JOBS, CacheRequest, Refused
 from s3proxy.commands.admin_client import NodeError, NoNodeError, ask, connect
-from s3proxy.commands.sizes import parse_size
+from s3proxy.config.sizes import parse_size
 from s3proxy.s3.errors import S3Error
 from s3proxy.s3.names import parse_bucket
 
