@@ -1,0 +1,282 @@
+"""One block file that this process has open: what of it is there, whether it is sound, and writing what is missing.
+
+Units only ever appear, and each is written once. Whoever writes holds a lock on the bytes of its units, so that no two
+fills on the node fetch the same; the kernel frees it when the process dies. Readers need no lock.
+
+Before bytes are given out they are verified. What was verified stays so while the file's size and modification time
+are the same, which one fstat tells, for whoever writes into a file changes the latter. Our own fills do so too:
+the units that are read meanwhile are verified at each use, 10 us each.
+"""
+
+import contextlib
+import os
+import threading
+import time
+from typing import Final, Self
+
+from awscrt.checksums import crc32c
+
+from s3proxy.cache.atimes import set_atime
+from s3proxy.cache.block_layout import BlockLayout, entry_words, parse_entry
+from s3proxy.cache.claims import Claim, Claims
+from s3proxy.cache.failures import CacheIOError
+from s3proxy.cache.usage import TierUsage
+
+TOUCH_SECONDS: Final = 5
+"""How often the access time of a block that is in use is set."""
+
+_SETTLED_NS: Final = 20_000_000
+"""A file that was changed so lately may change again without a new modification time: before Linux 6.13 the clock that
+sets it ticks every 1 to 10 ms."""
+
+Run = tuple[int, int]
+
+
+class Block:
+    """An open block file. Offsets are of the block's bytes.
+
+    Closes: the descriptor is closed when whoever shares the block has released it, once each. Whoever got the block
+    from a tier is the first.
+
+    Args:
+        fd: open for reading, for writing too if it can be; taken over.
+        layout: what is where.
+        tier: name of the tier.
+        usage: of the tier.
+        is_writable: whether ``fd`` is.
+    """
+
+    __slots__ = (
+        "_all", "_atime_ns", "_claims", "_crcs", "_layout", "_lock", "_present", "_signature", "_users",
+        "_verified", "data_offset", "fd", "is_writable", "length", "tier", "unit_size", "units",
+    )  # fmt: skip
+
+    def __init__(self, fd: int, layout: BlockLayout, *, tier: str, usage: TierUsage, is_writable: bool = True) -> None:
+        self.fd: Final = fd
+        self.tier: Final = tier
+        self.is_writable: Final = is_writable
+        self.data_offset: Final = layout.data_offset
+        self.length: Final = layout.length
+        self.unit_size: Final = layout.unit_size
+        self.units: Final = layout.units
+        self._layout = layout
+        self._users = 1
+        self._lock = threading.Lock()  # of what follows
+        self._all = (1 << layout.units) - 1
+        self._present = 0  # a bit for each unit that is there
+        self._crcs = [0] * layout.units  # of those
+        self._verified = 0  # a bit for each unit that was sound when the file was as in _signature
+        self._signature: tuple[int, int] | None = None
+        self._claims = Claims(fd, layout, usage)
+        self._atime_ns = os.fstat(fd).st_atime_ns
+
+    def share(self) -> Self:
+        """Use the block once more; whoever does so releases it."""
+        with self._lock:
+            assert self._users > 0
+            self._users += 1
+        return self
+
+    def release(self) -> None:
+        """Stop using the block."""
+        with self._lock:
+            self._users -= 1
+            assert self._users >= 0
+            if self._users:
+                return
+        os.close(self.fd)
+
+    @property
+    def is_unlinked(self) -> bool:
+        """Whether it has no name any more: it was evicted, dropped or replaced."""
+        return os.fstat(self.fd).st_nlink == 0
+
+    # What is there
+
+    def present_until(self, start: int, stop: int) -> int:
+        """Up to where the bytes from ``start`` on are there, at most ``stop``; ``start`` when that unit is missing."""
+        if self._present == self._all:
+            return stop
+        until = self._known_until(start, stop)
+        if until < stop:
+            self._look()
+            until = self._known_until(start, stop)
+        return until
+
+    def _known_until(self, start: int, stop: int) -> int:
+        first = start // self.unit_size
+        absent = ~self._present >> first
+        count = (absent & -absent).bit_length() - 1
+        return min((first + count) * self.unit_size, stop) if count else start
+
+    def missing(self, start: int, stop: int) -> list[Run]:
+        """What is not there of ``[start, stop)``, grown to whole units, in order; no two of the runs touch."""
+        if self._present == self._all or start >= stop:
+            return []
+        self._look()
+        runs: list[Run] = []
+        unit = self.unit_size
+        for number in range(start // unit, -(-stop // unit)):
+            if self._present >> number & 1:
+                continue
+            begin, end = number * unit, min((number + 1) * unit, self.length)
+            if runs and runs[-1][1] == begin:
+                begin = runs.pop()[0]
+            runs.append((begin, end))
+        return runs
+
+    def present_bytes(self) -> int:
+        """How many of the block's bytes are there."""
+        return self.length - sum(stop - start for start, stop in self.missing(0, self.length))
+
+    def _look(self) -> None:
+        """Take note of the units that others have published."""
+        layout = self._layout
+        with contextlib.suppress(OSError):
+            self._take_entries(os.pread(self.fd, layout.data_offset - layout.entries_offset, layout.entries_offset), 0)
+
+    def _take_entries(self, entries: bytes, known: int) -> bool:
+        """Take note of what entries say; whether those of the units in ``known`` say what they said before."""
+        present = 0
+        for number, word in enumerate(entry_words(entries)):
+            crc = parse_entry(word, number)
+            if crc is None:
+                continue
+            if known >> number & 1 and crc != self._crcs[number]:
+                return False
+            self._crcs[number] = crc
+            present |= 1 << number
+        with self._lock:
+            self._present |= present
+        return not known & ~present
+
+    # Whether it is sound
+
+    def verify(self, start: int, stop: int) -> bool:
+        """Whether the bytes of ``[start, stop)`` are there and are those that were written.
+
+        Costs 2 us when that is known, else 10 us a unit, and more where the disk has to be read.
+
+        Returns:
+            False for a block that must be dropped.
+        """
+        verdict = self._verify(start, stop, 0)
+        assert verdict is not None
+        return verdict
+
+    def verify_resident(self, start: int, stop: int) -> bool | None:
+        """As ``verify``, but None instead of waiting for a disk, also where the file system cannot tell."""
+        return self._verify(start, stop, os.RWF_NOWAIT)
+
+    def _verify(self, start: int, stop: int, flags: int) -> bool | None:
+        status = os.fstat(self.fd)
+        signature = (status.st_mtime_ns, status.st_size)
+        if signature != self._signature and not self._begin_anew(signature):
+            return False
+        if self._verified == self._all:
+            return True
+        numbers = range(start // self.unit_size, -(-stop // self.unit_size))
+        todo = [number for number in numbers if not self._verified >> number & 1]
+        if not todo:
+            return True
+        verdict = self._verify_units(todo, flags)
+        # Between here and the fstat above nobody may have written, or the time would be another, unless it is too
+        # young to tell.
+        if verdict and abs(time.time_ns() - status.st_mtime_ns) > _SETTLED_NS:
+            with self._lock:
+                if self._signature == signature:
+                    self._verified |= sum(1 << number for number in todo)
+        return verdict
+
+    def _begin_anew(self, signature: tuple[int, int]) -> bool:
+        """Forget what was verified before the file changed; whether its header still says what it said."""
+        layout = self._layout
+        known = self._present  # looked at first: others may publish units meanwhile
+        try:
+            start = os.pread(self.fd, layout.data_offset, 0)
+        except OSError:
+            return False
+        if len(start) < layout.data_offset or not start.startswith(layout.header):
+            return False
+        with self._lock:
+            self._verified = 0
+            self._signature = signature
+        return self._take_entries(start[layout.entries_offset :], known)
+
+    def _verify_units(self, numbers: list[int], flags: int) -> bool | None:
+        buffer = memoryview(bytearray(self.unit_size))
+        for number in numbers:
+            if not self._present >> number & 1:
+                return False
+            start = number * self.unit_size
+            length = min(self.unit_size, self.length - start)
+            try:
+                count = os.preadv(self.fd, [buffer[:length]], self.data_offset + start, flags)
+            except OSError:
+                return None if flags else False
+            if count < length and flags:
+                return None
+            if count < length or crc32c(buffer[:length], self._layout.seed) != self._crcs[number]:
+                return False
+        return True
+
+    # Writing
+
+    def claim(self, start: int, stop: int) -> Claim | None:
+        """Claim ``[start, stop)``, grown to whole units, to write what is missing of it.
+
+        Room for it is reserved in the tier. The block is shared until the claim is released.
+
+        Returns:
+            The claim, which whoever gets it releases; None when another fill, of this or another process, holds part of
+            the range. What is missing may be there by the time one has the claim: look again.
+
+        Raises:
+            TierFullError: there is no room.
+            CacheIOError: the block cannot be written.
+        """
+        if not self.is_writable:
+            raise CacheIOError(f"tier {self.tier} is read-only")
+        claim = self._claims.take(start, stop, self._end_claim)
+        if claim is not None:
+            self.share()
+        return claim
+
+    def _end_claim(self, claim: Claim) -> None:
+        self._claims.give_back(claim)
+        self.release()
+
+    def is_claimed(self, start: int, stop: int) -> bool:
+        """Whether somebody is at work on a part of ``[start, stop)``, grown to whole units.
+
+        What is missing and not claimed is on nobody's way: who filled it died or gave up.
+        """
+        return self._claims.is_taken(start, stop)
+
+    def write(self, offset: int, data: memoryview) -> None:
+        """Write bytes within one claim of this process, in order from the start of a unit, and publish what is whole.
+
+        Args:
+            offset: of the block, where the last write of the claim ended or where a unit begins.
+            data: of any length up to the end of the claim.
+
+        Raises:
+            CacheIOError: the file system refused, for example because it is full.
+        """
+        claim = self._claims.at(offset)
+        assert offset + len(data) <= claim.stop
+        for number, crc in claim.writer.write(offset, data):
+            self._crcs[number] = crc
+            with self._lock:
+                self._present |= 1 << number
+
+    def touch(self, now_ns: int) -> None:
+        """Note that the block is used, for the order of eviction; on the file only every ``TOUCH_SECONDS``.
+
+        Args:
+            now_ns: nanoseconds since the epoch.
+        """
+        if now_ns - self._atime_ns >= TOUCH_SECONDS * 1_000_000_000:
+            self._atime_ns = now_ns
+            with contextlib.suppress(OSError):  # a read-only tier evicts nothing
+                set_atime(self.fd, now_ns)

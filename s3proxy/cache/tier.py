@@ -1,0 +1,338 @@
+"""A tier: a directory of block files with a size that it keeps to."""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from s3proxy.cache.block_file import Block
+from s3proxy.cache.block_layout import BlockLayout, header_bytes, layout_of, parse_header
+from s3proxy.cache.blocks import PAGE_BYTES, BlockId
+from s3proxy.cache.counters import Counter
+from s3proxy.cache.failures import CacheIOError, TierFullError
+from s3proxy.cache.shared import SharedWords
+from s3proxy.cache.tier_directory import BLOCKS, TEMPORARIES
+from s3proxy.cache.usage import TierUsage
+
+__all__ = ["CacheIOError", "Entry", "Tier", "TierFullError"]
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Access times say when a block was last given out, not when it was copied or scrubbed. What somebody put in
+# place of a block must not be followed, nor make us wait.
+_BLOCK: Final = os.O_NOATIME | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SECTOR_BYTES: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A block file as a scan finds it."""
+
+    name: str
+    allocated: int
+    """Bytes that it takes on the disk."""
+    atime_ns: int
+    """When it was last used, within ``TOUCH_SECONDS``."""
+
+
+class Tier:
+    """The blocks below one directory, shared by all workers of a node. Blocks the thread wherever a disk may.
+
+    ``prepare_directory`` must have made the directory ready. ``close`` frees it.
+
+    Args:
+        name: for messages and counters.
+        directory: of the tier.
+        usage: what the node's workers know of its size.
+        shared: words of the node, where it counts.
+
+    Raises:
+        CacheIOError: the directory cannot be opened.
+    """
+
+    def __init__(self, name: str, directory: Path, *, usage: TierUsage, shared: SharedWords) -> None:
+        self.name: Final = name
+        self.directory: Final = directory
+        self.usage: Final = usage
+        self._shared = shared
+        try:
+            self._blocks_fd = os.open(directory / BLOCKS, _DIRECTORY)
+            try:
+                self._temporaries_fd = os.open(directory / TEMPORARIES, _DIRECTORY)
+            except BaseException:
+                os.close(self._blocks_fd)
+                raise
+        except OSError as error:
+            raise CacheIOError(f"{directory}: {error}") from error
+
+    def close(self) -> None:
+        """Close the directories; open blocks stay open."""
+        os.close(self._blocks_fd)
+        os.close(self._temporaries_fd)
+
+    # Blocks
+
+    def find(self, block: BlockId) -> Block | None:
+        """Open a block that is here, whether or not any of it is filled.
+
+        A file that is not the block that its name says is removed and counted.
+
+        Returns:
+            The block, released by whoever gets it; its bytes are not verified. None when it is not here.
+
+        Raises:
+            CacheIOError: it cannot be told.
+        """
+        try:
+            fd, is_writable = self._open(block.name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CacheIOError(f"opening a block of tier {self.name}: {error}") from error
+        layout = layout_of(block)
+        if _is_usable(fd, layout):
+            return Block(fd, layout, tier=self.name, usage=self.usage, is_writable=is_writable)
+        try:
+            self._drop(block.name, fd)
+        finally:
+            os.close(fd)
+        return None
+
+    def make(self, block: BlockId, *, whole: bool = False) -> Block:
+        """Open a block for filling; make it, empty, unless it is here.
+
+        Args:
+            block: which.
+            whole: all of it is to be filled: the file gets its full length now, with which a tmpfs that is mounted
+                ``huge=within_size`` uses large pages. A block of which little is filled would then take them for
+                nothing.
+
+        Returns:
+            The block, released by whoever gets it. Whoever comes second gets the file of the first.
+
+        Raises:
+            TierFullError: there is no room.
+            CacheIOError: it cannot be made.
+        """
+        layout = layout_of(block)
+        size = layout.data_offset
+        if not self.usage.reserve(size):
+            raise TierFullError(f"no room for a block in tier {self.name}")
+        try:
+            fd = self._make_file(block.name, layout, size + layout.length if whole else size)
+        except FileExistsError:
+            found = self.find(block)
+            if found is None:
+                raise CacheIOError(f"block {block.name} of tier {self.name} comes and goes") from None
+            return found
+        except OSError as error:
+            raise CacheIOError(f"making a block of tier {self.name}: {error}") from error
+        finally:
+            self.usage.unreserve(size)
+        return Block(fd, layout, tier=self.name, usage=self.usage)
+
+    def adopt(self, name: str, size: int, fill: Callable[[int], None]) -> None:
+        """Take in a block that is made elsewhere, in place of the one that may be here.
+
+        Args:
+            name: of the block.
+            size: bytes that its file will take.
+            fill: writes the file, given its descriptor.
+
+        Raises:
+            TierFullError: there is no room.
+            CacheIOError: it cannot be written.
+        """
+        if not self.usage.reserve(size):
+            raise TierFullError(f"no room for {size} bytes in tier {self.name}")
+        try:
+            with self._temporary() as (fd, temporary):
+                fill(fd)
+                replaced = self._allocated(name)
+                os.rename(temporary, name, src_dir_fd=self._temporaries_fd, dst_dir_fd=self._blocks_fd)
+                self.usage.removed(replaced)
+                self.usage.allocated(os.fstat(fd).st_blocks * _SECTOR_BYTES)
+            os.close(fd)
+        except OSError as error:
+            raise CacheIOError(f"copying a block to tier {self.name}: {error}") from error
+        finally:
+            self.usage.unreserve(size)
+
+    def remove(self, name: str) -> bool:
+        """Remove a block; whoever has it open goes on reading it.
+
+        Returns:
+            Whether it was here.
+
+        Raises:
+            CacheIOError: it cannot be removed.
+        """
+        try:
+            allocated = self._allocated(name)
+            os.unlink(name, dir_fd=self._blocks_fd)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise CacheIOError(f"removing a block of tier {self.name}: {error}") from error
+        self.usage.removed(allocated)
+        return True
+
+    def drop(self, name: str, block: Block) -> None:
+        """Remove a block that failed to verify, unless another file has its name by now, and count it."""
+        self._drop(name, block.fd)
+
+    def open_file(self, name: str) -> int | None:
+        """Open whatever file has the name of a block, for reading; None when it is not here.
+
+        Returns:
+            A descriptor, which the caller closes.
+
+        Raises:
+            CacheIOError: it cannot be opened.
+        """
+        try:
+            return os.open(name, os.O_RDONLY | _BLOCK, dir_fd=self._blocks_fd)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CacheIOError(f"opening a block of tier {self.name}: {error}") from error
+
+    def identify(self, name: str) -> BlockId | None:
+        """Which block a file says it is; None when it is gone, or is no block.
+
+        Raises:
+            CacheIOError: it cannot be read.
+        """
+        fd = self.open_file(name)
+        if fd is None:
+            return None
+        try:
+            return read_identity(fd)
+        except OSError as error:
+            raise CacheIOError(f"reading a block of tier {self.name}: {error}") from error
+        finally:
+            os.close(fd)
+
+    # All of them
+
+    def scan(self) -> Iterator[Entry]:
+        """Look at every block, in no order. Those that come and go meanwhile may be left out.
+
+        Raises:
+            CacheIOError: the directory cannot be read.
+        """
+        try:
+            # Of its own: descriptors that share an open directory share the place where they read.
+            fd = os.open(self.directory / BLOCKS, _DIRECTORY)
+            try:
+                yield from _entries(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise CacheIOError(f"scanning tier {self.name}: {error}") from error
+
+    def recount(self) -> list[Entry]:
+        """Find out what the tier really holds, and give all blocks. One at a time on a node.
+
+        Raises:
+            CacheIOError: the directory cannot be read.
+        """
+        begun = self.usage.before_count()
+        entries = list(self.scan())
+        found = sum(entry.allocated for entry in entries) + self._overhead()
+        self.usage.after_count(begun, found)
+        return entries
+
+    def _overhead(self) -> int:
+        """Bytes of everything but published blocks."""
+        blocks = os.fspath(self.directory / BLOCKS)
+        total = 0
+        for directory, _, names, fd in os.fwalk(self.directory):
+            total += os.fstat(fd).st_blocks * _SECTOR_BYTES
+            for name in names if directory != blocks else ():
+                with contextlib.suppress(FileNotFoundError):
+                    total += os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * _SECTOR_BYTES
+        return total
+
+    # Files
+
+    def _open(self, name: str) -> tuple[int, bool]:
+        """A descriptor, and whether one can write through it."""
+        try:
+            return os.open(name, os.O_RDWR | _BLOCK, dir_fd=self._blocks_fd), True
+        except OSError as error:
+            if error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
+                raise
+            return os.open(name, os.O_RDONLY | _BLOCK, dir_fd=self._blocks_fd), False
+
+    def _make_file(self, name: str, layout: BlockLayout, size: int) -> int:
+        with self._temporary() as (fd, temporary):
+            os.ftruncate(fd, size)
+            os.pwrite(fd, layout.header, 0)
+            os.link(temporary, name, src_dir_fd=self._temporaries_fd, dst_dir_fd=self._blocks_fd)
+            self.usage.allocated(layout.data_offset)
+        return fd
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[tuple[int, str]]:
+        """A new file, which is closed if anything fails, and whose name is gone in any case."""
+        name = secrets.token_hex(8)
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BLOCK, 0o600, dir_fd=self._temporaries_fd)
+        try:
+            yield fd, name
+        except BaseException:
+            os.close(fd)
+            raise
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=self._temporaries_fd)
+
+    def _allocated(self, name: str) -> int:
+        try:
+            return os.stat(name, dir_fd=self._blocks_fd, follow_symlinks=False).st_blocks * _SECTOR_BYTES
+        except FileNotFoundError:
+            return 0
+
+    def _drop(self, name: str, fd: int) -> None:
+        self._shared.add(Counter.CORRUPT_BLOCKS)
+        with contextlib.suppress(OSError, CacheIOError):  # whoever needs it next finds out as well
+            if os.path.samestat(os.fstat(fd), os.stat(name, dir_fd=self._blocks_fd, follow_symlinks=False)):
+                self.remove(name)
+
+
+def read_identity(fd: int) -> BlockId | None:
+    """Which block an open file says it is; None for one that is no block.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    start = os.pread(fd, PAGE_BYTES, 0)
+    size = header_bytes(start)
+    if size is None:
+        return None
+    return parse_header(start if size <= len(start) else os.pread(fd, size, 0))
+
+
+def _entries(fd: int) -> Iterator[Entry]:
+    with os.scandir(fd) as found:
+        for each in found:
+            try:
+                status = each.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            yield Entry(each.name, status.st_blocks * _SECTOR_BYTES, status.st_atime_ns)
+
+
+def _is_usable(fd: int, layout: BlockLayout) -> bool:
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > layout.data_offset + layout.length:
+            return False
+        start = os.pread(fd, layout.data_offset, 0)
+    except OSError:
+        return False
+    return len(start) == layout.data_offset and start.startswith(layout.header)
