@@ -18,8 +18,8 @@ from awscrt.checksums import crc32c
 
 from s3proxy.cache.atimes import set_atime
 from s3proxy.cache.block_layout import BlockLayout, entry_words, parse_entry
-from s3proxy.cache.claims import Claim, Claims
-from s3proxy.cache.failures import CacheIOError
+from s3proxy.cache.claims import Claim, take_claim
+from s3proxy.cache.range_locks import is_locked
 from s3proxy.cache.usage import TierUsage
 
 TOUCH_SECONDS: Final = 5
@@ -39,27 +39,26 @@ class Block:
     from a tier is the first.
 
     Args:
-        fd: open for reading, for writing too if it can be; taken over.
+        fd: open for reading; taken over.
         layout: what is where.
         tier: name of the tier.
         usage: of the tier.
-        is_writable: whether ``fd`` is.
     """
 
     __slots__ = (
-        "_all", "_atime_ns", "_claims", "_crcs", "_layout", "_lock", "_present", "_signature", "_users",
-        "_verified", "data_offset", "fd", "is_writable", "length", "tier", "unit_size", "units",
+        "_all", "_atime_ns", "_claims", "_crcs", "_layout", "_lock", "_present", "_signature", "_usage", "_users",
+        "_verified", "data_offset", "fd", "length", "tier", "unit_size", "units",
     )  # fmt: skip
 
-    def __init__(self, fd: int, layout: BlockLayout, *, tier: str, usage: TierUsage, is_writable: bool = True) -> None:
+    def __init__(self, fd: int, layout: BlockLayout, *, tier: str, usage: TierUsage) -> None:
         self.fd: Final = fd
         self.tier: Final = tier
-        self.is_writable: Final = is_writable
         self.data_offset: Final = layout.data_offset
         self.length: Final = layout.length
         self.unit_size: Final = layout.unit_size
         self.units: Final = layout.units
         self._layout = layout
+        self._usage = usage
         self._users = 1
         self._lock = threading.Lock()  # of what follows
         self._all = (1 << layout.units) - 1
@@ -67,7 +66,7 @@ class Block:
         self._crcs = [0] * layout.units  # of those
         self._verified = 0  # a bit for each unit that was sound when the file was as in _signature
         self._signature: tuple[int, int] | None = None
-        self._claims = Claims(fd, layout, usage)
+        self._claims: list[Claim] = []  # of this object, to find by offset what ``write`` goes on with
         self._atime_ns = os.fstat(fd).st_atime_ns
 
     def share(self) -> Self:
@@ -235,23 +234,32 @@ class Block:
             TierFullError: there is no room.
             CacheIOError: the block cannot be written.
         """
-        if not self.is_writable:
-            raise CacheIOError(f"tier {self.tier} is read-only")
-        claim = self._claims.take(start, stop, self._end_claim)
+        start, stop = self._aligned(start, stop)
+        claim = take_claim(self.fd, self._layout, self._usage, start, stop, free=self._end_claim)
         if claim is not None:
             self.share()
+            self._claims.append(claim)
         return claim
 
-    def _end_claim(self, claim: Claim) -> None:
-        self._claims.give_back(claim)
-        self.release()
-
     def is_claimed(self, start: int, stop: int) -> bool:
-        """Whether somebody is at work on a part of ``[start, stop)``, grown to whole units.
+        """Whether somebody, of this or another process, is at work on a part of ``[start, stop)``.
 
-        What is missing and not claimed is on nobody's way: who filled it died or gave up.
+        The range is grown to whole units. What is missing and not claimed is on nobody's way: who filled it died or
+        gave up.
         """
-        return self._claims.is_taken(start, stop)
+        start, stop = self._aligned(start, stop)
+        try:
+            return is_locked(self.fd, self.data_offset + start, self.data_offset + stop)
+        except OSError:
+            return False
+
+    def _aligned(self, start: int, stop: int) -> Run:
+        unit = self.unit_size
+        return start // unit * unit, min(-(-stop // unit) * unit, self.length)
+
+    def _end_claim(self, claim: Claim) -> None:
+        self._claims.remove(claim)
+        self.release()
 
     def write(self, offset: int, data: memoryview) -> None:
         """Write bytes within one claim of this process, in order from the start of a unit, and publish what is whole.
@@ -263,7 +271,7 @@ class Block:
         Raises:
             CacheIOError: the file system refused, for example because it is full.
         """
-        claim = self._claims.at(offset)
+        claim = next(claim for claim in self._claims if claim.start <= offset < claim.stop)
         assert offset + len(data) <= claim.stop
         for number, crc in claim.writer.write(offset, data):
             self._crcs[number] = crc

@@ -18,7 +18,9 @@ COLUMNS: Final = 128
 
 _KEY_STAMPS: Final = 65_536
 _BUCKET_STAMPS: Final = 4_096
-_FIRST_COLUMN: Final = _KEY_STAMPS + _BUCKET_STAMPS
+_RUN_PLACE: Final = _KEY_STAMPS + _BUCKET_STAMPS
+_RUN_WORDS: Final = 2
+_FIRST_COLUMN: Final = _RUN_PLACE + _RUN_WORDS
 _WORD_BYTES: Final = 8
 _MODULUS: Final = 1 << 64
 
@@ -44,10 +46,11 @@ class SharedWords:
 
     @classmethod
     def create(cls, workers: int) -> Self:
-        """Make the words for so many workers, all zero. This process may count as well, beside the workers."""
+        """Make the words for so many workers, zero but for ``run``. This process may count as well, beside the workers."""
         fd = os.memfd_create("s3proxy-shared")
         try:
             os.ftruncate(fd, (_FIRST_COLUMN + COLUMNS * (workers + 1)) * _WORD_BYTES)
+            os.pwrite(fd, os.urandom(_RUN_WORDS * _WORD_BYTES), _RUN_PLACE * _WORD_BYTES)
             return cls(fd, workers)
         except BaseException:
             os.close(fd)
@@ -72,6 +75,11 @@ class SharedWords:
         self._bytes.release()
         self._memory.close()
         os.close(self.fd)
+
+    @property
+    def run(self) -> bytes:
+        """16 bytes that all who share these words have in common, and nobody else: stamps mean nothing beyond them."""
+        return bytes(self._bytes[_RUN_PLACE * _WORD_BYTES : _FIRST_COLUMN * _WORD_BYTES])
 
     # Stamps
 

@@ -1,7 +1,6 @@
 """A tier: a directory of block files with a size that it keeps to."""
 
 import contextlib
-import errno
 import os
 import secrets
 import stat
@@ -24,7 +23,7 @@ __all__ = ["CacheIOError", "Entry", "Tier", "TierFullError"]
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Access times say when a block was last given out, not when it was copied or scrubbed. What somebody put in
 # place of a block must not be followed, nor make us wait.
-_BLOCK: Final = os.O_NOATIME | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_BLOCK: Final = os.O_RDONLY | os.O_NOATIME | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SECTOR_BYTES: Final = 512
 
 
@@ -87,15 +86,12 @@ class Tier:
         Raises:
             CacheIOError: it cannot be told.
         """
-        try:
-            fd, is_writable = self._open(block.name)
-        except FileNotFoundError:
+        fd = self.open_file(block.name)
+        if fd is None:
             return None
-        except OSError as error:
-            raise CacheIOError(f"opening a block of tier {self.name}: {error}") from error
         layout = layout_of(block)
         if _is_usable(fd, layout):
-            return Block(fd, layout, tier=self.name, usage=self.usage, is_writable=is_writable)
+            return Block(fd, layout, tier=self.name, usage=self.usage)
         try:
             self._drop(block.name, fd)
         finally:
@@ -156,7 +152,6 @@ class Tier:
                 os.rename(temporary, name, src_dir_fd=self._temporaries_fd, dst_dir_fd=self._blocks_fd)
                 self.usage.removed(replaced)
                 self.usage.allocated(os.fstat(fd).st_blocks * _SECTOR_BYTES)
-            os.close(fd)
         except OSError as error:
             raise CacheIOError(f"copying a block to tier {self.name}: {error}") from error
         finally:
@@ -195,7 +190,7 @@ class Tier:
             CacheIOError: it cannot be opened.
         """
         try:
-            return os.open(name, os.O_RDONLY | _BLOCK, dir_fd=self._blocks_fd)
+            return os.open(name, _BLOCK, dir_fd=self._blocks_fd)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -260,34 +255,23 @@ class Tier:
 
     # Files
 
-    def _open(self, name: str) -> tuple[int, bool]:
-        """A descriptor, and whether one can write through it."""
-        try:
-            return os.open(name, os.O_RDWR | _BLOCK, dir_fd=self._blocks_fd), True
-        except OSError as error:
-            if error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
-                raise
-            return os.open(name, os.O_RDONLY | _BLOCK, dir_fd=self._blocks_fd), False
-
     def _make_file(self, name: str, layout: BlockLayout, size: int) -> int:
         with self._temporary() as (fd, temporary):
             os.ftruncate(fd, size)
             os.pwrite(fd, layout.header, 0)
             os.link(temporary, name, src_dir_fd=self._temporaries_fd, dst_dir_fd=self._blocks_fd)
             self.usage.allocated(layout.data_offset)
-        return fd
+            return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME)
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[tuple[int, str]]:
-        """A new file, which is closed if anything fails, and whose name is gone in any case."""
+        """A new file, open for writing, which is closed afterwards and has lost this name."""
         name = secrets.token_hex(8)
-        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BLOCK, 0o600, dir_fd=self._temporaries_fd)
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._temporaries_fd)
         try:
             yield fd, name
-        except BaseException:
-            os.close(fd)
-            raise
         finally:
+            os.close(fd)
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=self._temporaries_fd)
 
