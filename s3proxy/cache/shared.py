@@ -46,7 +46,7 @@ class SharedWords:
 
     @classmethod
     def create(cls, workers: int) -> Self:
-        """Make the words for so many workers, zero but for ``run``. This process may count as well, beside the workers."""
+        """Make the words for so many workers, all but ``run`` zero. This process may count as well, beside them."""
         fd = os.memfd_create("s3proxy-shared")
         try:
             os.ftruncate(fd, (_FIRST_COLUMN + COLUMNS * (workers + 1)) * _WORD_BYTES)
