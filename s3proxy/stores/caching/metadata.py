@@ -157,7 +157,8 @@ class Entries:
         """
         place = entry.place
         before = self._entries.get(place)
-        if before is not None and before.version != entry.version and before.stamp == asking.stamp:
+        is_change = before is not None and before.version != entry.version and before.stamp == asking.stamp
+        if is_change and self.ttl_seconds > 0:
             self._shared.bump(*place)
         self._put(place, entry)
         if self._table is not None:

@@ -25,7 +25,6 @@ from typing import Final, Self
 from awscrt import checksums as crt
 
 from s3proxy.cache import range_locks
-from s3proxy.cache.shared import SharedWords
 from s3proxy.s3.model import Bucket, Key, ObjectInfo
 from s3proxy.stores.local import metadata
 from s3proxy.stores.local.metadata import Record
@@ -52,13 +51,6 @@ class Shared:
     """If not, the two above mean nothing."""
 
 
-def run_of(shared: SharedWords) -> bytes:
-    """What the workers that share these words have in common, and those of no other run of a node."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
-    memory = os.fstat(shared.fd)  # the kernel gives each memfd of a boot a number of its own, over decades
-    return blake2b(boot + b"%d %d" % (memory.st_ino, memory.st_ctime_ns), digest_size=RUN_BYTES).digest()
-
-
 class MetadataTable:
     """The table, open in one worker. Used in the event loop only. Make it with ``open``.
 
@@ -79,7 +71,7 @@ class MetadataTable:
 
         Args:
             path: of the file; ``/proc/self/fd/N`` for an inherited memfd.
-            run: see ``run_of``.
+            run: that of the shared words, see ``SharedWords.run``.
             slots: how many.
             slot_bytes: of each.
 

@@ -1,0 +1,49 @@
+"""A node in this process: workers with caching stores of their own, over one store."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from s3proxy.cache.shared import SharedWords
+from s3proxy.stores.base import ObjectStore
+from s3proxy.stores.caching.reading import Blocks
+from s3proxy.stores.caching.shared_metadata import MetadataTable
+from s3proxy.stores.caching.store import CachingStore, Settings
+from tests.stores.caching.fakes import Clock, MemoryBlocks
+
+
+@dataclass(slots=True)
+class Node:
+    """What its workers share. Made by ``running``."""
+
+    store: ObjectStore
+    directory: Path
+    clock: Clock
+    words: SharedWords
+    opened: ExitStack
+    workers: list[CachingStore] = field(default_factory=list)
+
+    def worker(self, settings: Settings, blocks: Blocks | None = None) -> CachingStore:
+        """One more worker, with its own view of what all share."""
+        words = SharedWords.attach(os.dup(self.words.fd), len(self.workers))
+        self.opened.callback(words.close)
+        table = MetadataTable.open(self.directory / "metadata", run=words.run)
+        self.opened.callback(table.close)
+        made = CachingStore(self.store, blocks or MemoryBlocks(), words, settings, table=table, clock=self.clock)
+        self.workers.append(made)
+        return made
+
+
+@contextmanager
+def running(store: ObjectStore, directory: Path, clock: Clock | None = None) -> Iterator[Node]:
+    """A run of a node over ``store``; another one in the same directory is after a restart."""
+    with ExitStack() as opened:
+        words = SharedWords.create(4)
+        opened.callback(words.close)
+        yield Node(store, directory, clock or Clock(), words, opened)
+
+
+def settings(ttl: float = 10.0) -> Settings:
+    return Settings(name="store", metadata_ttl_seconds=ttl)
