@@ -81,18 +81,17 @@ class ClientConnection:
         """Receive the head of the final response. May be cancelled and called again."""
         inbound = self.inbound
         while True:
+            if self._searched == len(inbound.ahead):
+                data = await self._receive()
+                inbound.ahead += data
             end = find_head_end(inbound.ahead, self._searched, self._limits)
+            self._searched = 0 if end else len(inbound.ahead)
             if end:
                 head = parse_response_head(inbound.ahead[:end], self._limits)
                 inbound.ahead = inbound.ahead[end:]
-                self._searched = 0
                 if head.status >= 200:
                     return head
                 self._pass_over(head)
-            else:
-                self._searched = len(inbound.ahead)
-                data = await self._receive()
-                inbound.ahead += data
 
     async def _receive(self) -> bytes:
         data = await self._wire.receive()

@@ -82,12 +82,13 @@ class ClientResponse:
         """
         data = bytearray()
         buffer = memoryview(bytearray(min(_READ_BYTES, max_bytes + 1)))
-        while count := await self.receive_into(buffer):
+        while len(data) <= max_bytes:
+            count = await self.receive_into(buffer)
+            if not count:
+                return bytes(data)
             data += buffer[:count]
-            if len(data) > max_bytes:
-                self._close()
-                raise ConnectionLostError(f"the response has more than {max_bytes} bytes")
-        return bytes(data)
+        self._close()
+        raise ConnectionLostError(f"the response has more than {max_bytes} bytes")
 
     async def aclose(self) -> None:
         """Close the connection unless the body was received to its end. Idempotent; never blocks, never raises."""
