@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from s3proxy.s3.errors import ErrorCode
-from s3proxy.s3.model import ByteRange, GetObject, HeadObject, ReadConditions
-from s3proxy.stores.base import ObjectChangedError, StoreUnavailableError
+from s3proxy.s3.model import GetObject, HeadObject, ReadConditions
+from s3proxy.stores.base import StoreUnavailableError
 from s3proxy.stores.caching.opening import widened
 from tests.stores.caching.asking import DATA, GET, WHOLE, filled, read
 from tests.stores.caching.fakes import UNIT, Clock, MemoryBlocks
 from tests.stores.caching.node import Node, running, settings
 from tests.stores.fakes import Asked, MemoryStore
-from tests.stores.vocabulary import BUCKET, KEY, delete, get, head, put, raises, refusal_of
+from tests.stores.vocabulary import BUCKET, KEY, get, head, put, raises, refusal_of
 
 # What is not known
 
@@ -249,35 +249,6 @@ async def test_object_without_etag_is_not_cached(tmp_path: Path) -> None:
             assert await read(worker, None, replace(GET, part_number=1)) == data
             assert await read(worker, None, replace(GET, conditions=ReadConditions(if_none_match=("x",)))) == data
         assert blocks.units == {}
-
-
-# Versions
-
-
-async def test_version_gone_before_its_bytes_were_read_is_told(node: Node, store: MemoryStore) -> None:
-    await filled(store)
-    first, second = (node.worker(settings(math.inf)) for _ in range(2))
-    await head(first)
-    await head(second)
-    await put(store, b"new")
-    opened = await first.get_object(GET)
-    with pytest.raises(ObjectChangedError):
-        await opened.read(ByteRange(0, 10))
-    await opened.aclose()
-    assert await read(first) == b"new"
-    assert await read(second) == b"new"  # which nobody told but the first
-
-
-async def test_version_deleted_before_its_bytes_were_read_is_told(node: Node, store: MemoryStore) -> None:
-    await filled(store)
-    worker = node.worker(settings(math.inf))
-    await head(worker)
-    await delete(store)
-    opened = await worker.get_object(GET)
-    with pytest.raises(ObjectChangedError):
-        await opened.read(ByteRange(0, 10))
-    with raises(ErrorCode.NO_SUCH_KEY):
-        await worker.get_object(GET)
 
 
 # Between workers and runs
