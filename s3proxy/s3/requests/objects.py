@@ -48,7 +48,8 @@ _NO_OVERRIDES: Mapping[str, str] = {}
 
 # The headers that a plain read may be without; most requests have none of them.
 _CONDITIONS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"})
-_READ_FIELDS = _CONDITIONS | CUSTOMER_KEY | {b"range", b"if-range", b"x-amz-checksum-mode"}
+_CACHE = b"x-s3proxy-cache"
+_READ_FIELDS = _CONDITIONS | CUSTOMER_KEY | {b"range", b"if-range", b"x-amz-checksum-mode", _CACHE}
 
 
 def parse_get_object(request: RequestText) -> GetObject:
@@ -87,6 +88,7 @@ def _parse_read(kind: type[_Read], request: RequestText) -> _Read:
         if_range=request.field(b"if-range"),
         checksum_mode=_is_checksum_mode(request),
         response_headers=_response_headers(request),
+        no_store=request.fields.get(_CACHE, b"").lower() == b"no-store",
     )
 
 

@@ -37,6 +37,15 @@ def test_read_takes_range_conditions_and_overrides(method: str, kind: type[model
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "no_store"),
+    [("no-store", True), ("No-Store", True), ("no-cache", False), ("no-store, x", False), ("", False)],
+)
+def test_read_that_shall_not_be_cached_says_so(value: str, no_store: bool) -> None:
+    expected = model.GetObject(bucket=BUCKET, key=KEY, no_store=no_store)
+    assert ask("GET", "/bucket/key", {"x-s3proxy-cache": value}) == expected
+
+
 @pytest.mark.parametrize("number", [1, 10_000])
 def test_part_number_is_read(number: int) -> None:
     operation = ask("GET", f"/bucket/key?partNumber={number}")
