@@ -134,10 +134,8 @@ class CachingStore(ObjectStore):
 
     async def put_object(self, operation: model.PutObject, body: IncomingBody) -> model.PutResult:
         """At the store, and with cache-through also into the cache."""
-        if self._through is not None:
-            return await self._through.put_object(operation, body)
         with changing(self._shared, operation.bucket, operation.key):
-            return await self._store.put_object(operation, body)
+            return await (self._through or self._store).put_object(operation, body)
 
     async def delete_object(self, operation: model.DeleteObject) -> None:
         """At the store. The blocks cannot be addressed any more, and are evicted when their turn comes."""

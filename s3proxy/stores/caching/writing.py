@@ -1,12 +1,11 @@
 """Writes: what they invalidate, and how the body of a PutObject gets into the cache while it goes to the store."""
 
 import os
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import trio
 
@@ -23,6 +22,8 @@ from s3proxy.stores.caching.reading import Blocks
 
 # Whatever these say, the object is stored: only the next reader fetches it from the store.
 _FAILURES = (S3Error, StoreUnavailableError, ObjectChangedError, ConnectionLostError, BrokenSourceError, OSError)
+
+_NAMELESS: Final = os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC
 
 
 @contextmanager
@@ -62,7 +63,7 @@ class CacheThrough:
 
 
 class ThroughWriter:
-    """PutObject with a copy for the cache. A failure of the cache is none of the write's.
+    """PutObject with a copy for the cache, within ``changing``. A failure of the cache is none of the write's.
 
     Args:
         store: where bodies go.
@@ -88,8 +89,7 @@ class ThroughWriter:
         if copy is None:
             return await self._store.put_object(operation, body)
         try:
-            with changing(self._shared, operation.bucket, operation.key):
-                result = await self._store.put_object(operation, TeedBody(body, copy))
+            result = await self._store.put_object(operation, TeedBody(body, copy))
         except BaseException:
             self._drop(copy)
             raise
@@ -100,12 +100,12 @@ class ThroughWriter:
         if not length or length > self._settings.max_bytes - self._set_aside_bytes:
             return None
         try:
-            file = tempfile.TemporaryFile(dir=self._settings.directory, buffering=0)  # noqa: SIM115 - lives on
+            fd = os.open(self._settings.directory, _NAMELESS, 0o600)
         except OSError:
             self._shared.add(Counter.CACHE_FAILURES)
             return None
         self._set_aside_bytes += length
-        return SetAside(file, length)
+        return SetAside(fd, length)
 
     def _drop(self, copy: "SetAside") -> None:
         self._set_aside_bytes -= copy.length
@@ -135,13 +135,13 @@ class SetAside:
     """A body in a nameless file; a ``cache.source.Source`` of the version that it became.
 
     Args:
-        file: empty, taken over.
+        fd: of the file, empty; taken over.
         length: how many bytes it is to have.
     """
 
-    def __init__(self, file: IO[bytes], length: int) -> None:
+    def __init__(self, fd: int, length: int) -> None:
         self.length: Final = length
-        self._file = file
+        self._fd = fd
         self._received = 0
         self._has_failed = False
 
@@ -153,7 +153,7 @@ class SetAside:
     def append(self, data: memoryview) -> None:
         """Write what comes next, once for each piece of the body; called in threads, one at a time."""
         try:
-            self._has_failed |= os.pwrite(self._file.fileno(), data, self._received) != len(data)
+            self._has_failed |= os.pwrite(self._fd, data, self._received) != len(data)
         except OSError:
             self._has_failed = True
         self._received += len(data)
@@ -164,13 +164,14 @@ class SetAside:
         Raises:
             ObjectChangedError: it is closed already.
         """
-        if self._file.closed:
+        if self._fd < 0:
             raise ObjectChangedError
-        return _SliceBody(os.dup(self._file.fileno()), start, stop)
+        return _SliceBody(os.dup(self._fd), start, stop)
 
     def close(self) -> None:
         """Free the file; bodies keep it."""
-        self._file.close()
+        os.close(self._fd)
+        self._fd = -1
 
 
 class _SliceBody(Body):
