@@ -12,12 +12,13 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Iterable
 from typing import Final, Self
 
 from awscrt.checksums import crc32c
 
 from s3proxy.cache.atimes import set_atime
-from s3proxy.cache.block_layout import BlockLayout, entry_words, parse_entry
+from s3proxy.cache.block_layout import BlockLayout, build_entry, entry_words, parse_entry
 from s3proxy.cache.claims import Claim, take_claim
 from s3proxy.cache.range_locks import is_locked
 from s3proxy.cache.usage import TierUsage
@@ -113,20 +114,28 @@ class Block:
         if self._present == self._all or start >= stop:
             return []
         self._look()
-        runs: list[Run] = []
-        unit = self.unit_size
-        for number in range(start // unit, -(-stop // unit)):
-            if self._present >> number & 1:
-                continue
-            begin, end = number * unit, min((number + 1) * unit, self.length)
-            if runs and runs[-1][1] == begin:
-                begin = runs.pop()[0]
-            runs.append((begin, end))
-        return runs
+        units = range(start // self.unit_size, -(-stop // self.unit_size))
+        return self._runs(number for number in units if not self._present >> number & 1)
 
-    def present_bytes(self) -> int:
-        """How many of the block's bytes are there."""
-        return self.length - sum(stop - start for start, stop in self.missing(0, self.length))
+    def snapshot(self) -> tuple[bytes, list[Run]]:
+        """What is there now: the file's header with the entries of these runs, and the runs, in order."""
+        self._look()
+        present = self._present
+        numbers = [number for number in range(self.units) if present >> number & 1]
+        entries = bytearray(self.data_offset - self._layout.entries_offset)
+        for number in numbers:
+            entries[8 * number : 8 * number + 8] = build_entry(self._crcs[number], number)
+        return self._layout.header.ljust(self._layout.entries_offset, b"\0") + entries, self._runs(numbers)
+
+    def _runs(self, numbers: Iterable[int]) -> list[Run]:
+        """The bytes of these units, adjacent ones joined."""
+        runs: list[Run] = []
+        for number in numbers:
+            start, stop = number * self.unit_size, min((number + 1) * self.unit_size, self.length)
+            if runs and runs[-1][1] == start:
+                start = runs.pop()[0]
+            runs.append((start, stop))
+        return runs
 
     def _look(self) -> None:
         """Take note of the units that others have published."""

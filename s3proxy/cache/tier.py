@@ -13,12 +13,10 @@ from s3proxy.cache.block_file import Block
 from s3proxy.cache.block_layout import BlockLayout, header_bytes, layout_of, parse_header
 from s3proxy.cache.blocks import PAGE_BYTES, BlockId
 from s3proxy.cache.counters import Counter
-from s3proxy.cache.failures import CacheIOError, TierFullError
+from s3proxy.cache.failures import CacheIOError, DamagedBlockError, TierFullError, failure_of
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier_directory import BLOCKS, TEMPORARIES
 from s3proxy.cache.usage import TierUsage
-
-__all__ = ["CacheIOError", "Entry", "Tier", "TierFullError"]
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Access times say when a block was last given out, not when it was copied or scrubbed. What somebody put in
@@ -89,14 +87,25 @@ class Tier:
         fd = self.open_file(block.name)
         if fd is None:
             return None
-        layout = layout_of(block)
-        if _is_usable(fd, layout):
-            return Block(fd, layout, tier=self.name, usage=self.usage)
-        try:
-            self._drop(block.name, fd)
-        finally:
-            os.close(fd)
+        with contextlib.suppress(DamagedBlockError):
+            return self._block(block.name, fd, layout_of(block))
         return None
+
+    def find_named(self, name: str) -> Block | None:
+        """Open a block of which only the name is known; None when it is not here.
+
+        Raises:
+            DamagedBlockError: it was not the block that its name says, and is removed and counted.
+            CacheIOError: it cannot be told.
+        """
+        fd = self.open_file(name)
+        if fd is None:
+            return None
+        try:
+            block = read_identity(fd)
+        except OSError:
+            block = None
+        return self._block(name, fd, layout_of(block) if block is not None and block.name == name else None)
 
     def make(self, block: BlockId, *, whole: bool = False) -> Block:
         """Open a block for filling; make it, empty, unless it is here.
@@ -126,7 +135,7 @@ class Tier:
                 raise CacheIOError(f"block {block.name} of tier {self.name} comes and goes") from None
             return found
         except OSError as error:
-            raise CacheIOError(f"making a block of tier {self.name}: {error}") from error
+            raise failure_of(error, f"making a block of tier {self.name}") from error
         finally:
             self.usage.unreserve(size)
         return Block(fd, layout, tier=self.name, usage=self.usage)
@@ -153,7 +162,7 @@ class Tier:
                 self.usage.removed(replaced)
                 self.usage.allocated(os.fstat(fd).st_blocks * _SECTOR_BYTES)
         except OSError as error:
-            raise CacheIOError(f"copying a block to tier {self.name}: {error}") from error
+            raise failure_of(error, f"copying a block to tier {self.name}") from error
         finally:
             self.usage.unreserve(size)
 
@@ -242,6 +251,18 @@ class Tier:
         self.usage.after_count(begun, found)
         return entries
 
+    def free_bytes(self) -> int:
+        """What the file system has left, whoever else uses it.
+
+        Raises:
+            CacheIOError: it does not say.
+        """
+        try:
+            status = os.fstatvfs(self._blocks_fd)
+        except OSError as error:
+            raise CacheIOError(f"{self.directory}: {error}") from error
+        return status.f_bavail * status.f_frsize
+
     def _overhead(self) -> int:
         """Bytes of everything but published blocks."""
         blocks = os.fspath(self.directory / BLOCKS)
@@ -254,6 +275,16 @@ class Tier:
         return total
 
     # Files
+
+    def _block(self, name: str, fd: int, layout: BlockLayout | None) -> Block:
+        """The block in an open file, taken over; removed and closed if it is not usable."""
+        if layout is not None and _is_usable(fd, layout):
+            return Block(fd, layout, tier=self.name, usage=self.usage)
+        try:
+            self._drop(name, fd)
+        finally:
+            os.close(fd)
+        raise DamagedBlockError(f"{name} of tier {self.name} is not what its name says")
 
     def _make_file(self, name: str, layout: BlockLayout, size: int) -> int:
         with self._temporary() as (fd, temporary):
@@ -308,7 +339,8 @@ def _entries(fd: int) -> Iterator[Entry]:
                 status = each.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            yield Entry(each.name, status.st_blocks * _SECTOR_BYTES, status.st_atime_ns)
+            if stat.S_ISREG(status.st_mode):
+                yield Entry(each.name, status.st_blocks * _SECTOR_BYTES, status.st_atime_ns)
 
 
 def _is_usable(fd: int, layout: BlockLayout) -> bool:

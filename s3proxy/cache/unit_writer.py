@@ -6,7 +6,7 @@ from typing import Final
 from awscrt.checksums import crc32c
 
 from s3proxy.cache.block_layout import BlockLayout, build_entry
-from s3proxy.cache.failures import CacheIOError
+from s3proxy.cache.failures import failure_of
 from s3proxy.cache.usage import TierUsage
 
 _SECTOR_BYTES: Final = 512  # in which stat counts what is allocated, whatever the file system
@@ -42,7 +42,8 @@ class UnitWriter:
             The numbers and CRCs of the units that are whole now.
 
         Raises:
-            CacheIOError: the file system refused; the same bytes may be written again.
+            TierFullError: the file system is full.
+            CacheIOError: it refused. The same bytes may be written again.
         """
         whole, crc = self._checksum(offset, data)
         try:
@@ -53,7 +54,7 @@ class UnitWriter:
                 entries = b"".join(build_entry(crc, unit) for unit, crc in whole)
                 self._put(self._layout.entries_offset + 8 * whole[0][0], memoryview(entries))
         except OSError as error:
-            raise CacheIOError(f"writing a block: {error}") from error
+            raise failure_of(error, "writing a block") from error
         self._position = offset + len(data)
         self._crc = crc
         return whole
