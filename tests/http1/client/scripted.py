@@ -51,13 +51,13 @@ class Peer:
         body = b""
         while not isinstance(event := self._protocol.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
-                self._protocol.receive_data(bytes(await self.stream.receive_some()))
+                if not (data := await self.stream.receive_some()):
+                    raise trio.EndOfChannel
+                self._protocol.receive_data(bytes(data))
             elif isinstance(event, h11.Request):
                 head = event
             elif isinstance(event, h11.Data):
                 body += bytes(event.data)
-            elif isinstance(event, h11.ConnectionClosed):
-                raise trio.EndOfChannel
         assert head is not None
         ahead = self._protocol.trailing_data[0]
         self._protocol = h11.Connection(h11.SERVER)
