@@ -1,10 +1,11 @@
-"""What the node says about itself: the access log and the error log. Injected, no globals."""
+"""What the node says about itself: the access log and the error log; and whom it is working for."""
 
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -12,6 +13,9 @@ import trio
 
 _FLUSH_SECONDS = 0.2
 _MAX_LINES = 100_000  # about 20 MB; a log that nobody takes must not take the memory
+
+current_client: ContextVar[str] = ContextVar("current_client", default="")
+"""Who sent the request that this task works for; inherited by the tasks that it starts. Empty for the node itself."""
 
 
 @dataclass(slots=True, kw_only=True)

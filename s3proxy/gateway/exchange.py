@@ -23,7 +23,7 @@ from s3proxy.s3.cors import refuse_preflight
 from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.requests import BodyKind, RequestText, find_route, header_fields
 from s3proxy.stores.base import ObjectStore, StoreUnavailableError
-from s3proxy.telemetry import Access, AccessLog, log_error
+from s3proxy.telemetry import Access, AccessLog, current_client, log_error
 
 _SLOW = (model.CompleteMultipartUpload, model.CopyObject, model.UploadPartCopy)
 _CLIENT_GONE = 499  # nginx's status for what was never answered; only ever in the access log
@@ -127,6 +127,9 @@ class Gateway:
         verified = self._authenticator.authenticate(request, address)
         if verified.user is not None:
             access.user = verified.user.display_name
+        current_client.set(
+            f"{access.user}@{request.peer}"
+        )  # a user on one machine: balancers share a peer, teams a user
         fields = header_fields(verified.request.headers)
         route = find_route(request.method, address, fields)
         access.operation = route.operation.__name__
