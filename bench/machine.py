@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.content import MIB
+from bench.tiers import memory_kind
 
 _BLOCK = bytes(MIB)
 
@@ -30,6 +31,7 @@ class Machine:
     s3proxy: str
     nginx: str
     file_system: str
+    memory_tier: str = "not noted"
     load_average: float
     """Over the last minute, before the bench began: on a busy machine every figure is too low."""
     md5_mb_per_second: float
@@ -52,6 +54,7 @@ def describe(directory: Path, server_cores: Set[int], load_cores: Set[int], ngin
         s3proxy=_s3proxy_version(),
         nginx=_nginx_version(nginx),
         file_system=file_system_of(directory, Path("/proc/self/mounts").read_text()),
+        memory_tier=memory_kind(),
         load_average=round(os.getloadavg()[0], 2),
         md5_mb_per_second=round(md5_mb_per_second()),
         fsync_per_second=round(_fsync_per_second(directory)),

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,11 +23,11 @@ from bench import BenchError
 from bench.measure import running_on
 from bench.requests import Endpoint
 from bench.signing import Credentials
+from bench.tiers import disk_directory, memory_directory
 
 HOST = "127.0.0.1"
 _START_SECONDS = 30
 _STOP_SECONDS = 15
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (directories of our own are made in it)
 _CREDENTIALS = Credentials(access_key="AKBENCHBENCHBENCH234", secret_key="only-for-the-bench-on-loopback")  # noqa: S106
 
 
@@ -100,22 +99,11 @@ def started(
     with ExitStack() as stack:
         place = Place(root=root, scratch=scratch, port=free_port())
         if upstream is not None:
-            tiers = stack.enter_context(_tier(_memory_directory(scratch))), stack.enter_context(_tier(scratch))
+            tiers = stack.enter_context(memory_directory(scratch)), stack.enter_context(disk_directory(scratch))
             place = replace(place, upstream=upstream.endpoint, tiers=tiers)
         with _running(target, target.command(place), place, cores) as pid:
             endpoint = Endpoint(host=HOST, port=place.port, credentials=target.credentials)
             yield Server(target=target, endpoint=endpoint, pid=pid, upstream=upstream)
-
-
-@contextmanager
-def _tier(below: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="s3proxy-bench-tier-", dir=below) as name:
-        yield Path(name)
-
-
-def _memory_directory(scratch: Path) -> Path:
-    """A directory in memory; the scratch one where there is none."""
-    return _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else scratch
 
 
 @contextmanager

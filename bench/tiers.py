@@ -1,0 +1,67 @@
+"""Empty directories for what a cache keeps: one in memory, one on a disk.
+
+root gets a tmpfs of its own with large pages, as an installation mounts one; others a directory in /dev/shm, whose
+small pages make filling several times as expensive. Every cache of a run is given the same.
+"""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+_OPTIONS = "huge=within_size,size=6g"
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (directories of our own are made in it)
+_PREFIX = "s3proxy-bench-tier-"
+
+
+@contextmanager
+def disk_directory(scratch: Path) -> Iterator[Path]:
+    """A directory below ``scratch``, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=scratch) as name:
+        yield Path(name)
+
+
+@contextmanager
+def memory_directory(scratch: Path) -> Iterator[Path]:
+    """A directory in memory, gone at the end; below ``scratch`` where there is no memory file system."""
+    below = scratch if may_mount() or not os.access(_SHARED_MEMORY, os.W_OK) else _SHARED_MEMORY
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=below) as name:
+        if not may_mount():
+            yield Path(name)
+            return
+        _mount(name)
+        try:
+            yield Path(name)
+        finally:
+            _unmount(name)
+
+
+def memory_kind() -> str:
+    """What ``memory_directory`` gives here, as a fact of the machine."""
+    return f"own tmpfs ({_OPTIONS})" if may_mount() else "directory in /dev/shm"
+
+
+@cache
+def may_mount() -> bool:
+    """Whether this process may mount such a file system: root may not in every container."""
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
+        try:
+            _mount(name)
+        except subprocess.CalledProcessError:
+            return False
+        _unmount(name)
+    return True
+
+
+def _mount(directory: str) -> None:
+    command = ["mount", "-t", "tmpfs", "-o", _OPTIONS, "tmpfs", directory]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+
+
+def _unmount(directory: str) -> None:
+    subprocess.run(["umount", "--lazy", directory], check=True)
