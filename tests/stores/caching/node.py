@@ -1,17 +1,26 @@
 """A node in this process: workers with caching stores of their own, over one store."""
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import trio
+
+from s3proxy.cache.blocks import Geometry
+from s3proxy.cache.cache import BlockCache
 from s3proxy.cache.shared import SharedWords
+from s3proxy.cache.tier import Tier
+from s3proxy.cache.tier_directory import prepare_directory
+from s3proxy.cache.usage import TierUsage
 from s3proxy.stores.base import ObjectStore
 from s3proxy.stores.caching.reading import Blocks
 from s3proxy.stores.caching.shared_metadata import MetadataTable
 from s3proxy.stores.caching.store import CachingStore, Settings
 from tests.stores.caching.fakes import Clock, MemoryBlocks
+
+TIER_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -47,3 +56,22 @@ def running(store: ObjectStore, directory: Path, clock: Clock | None = None) -> 
 
 def settings(ttl: float = 10.0) -> Settings:
     return Settings(name="store", metadata_ttl_seconds=ttl)
+
+
+@asynccontextmanager
+async def block_cache(directory: Path, words: SharedWords, *tiers: str) -> AsyncIterator[BlockCache]:
+    """A real cache with so many tiers of 64 MiB below a directory; fills end with it."""
+    geometry = Geometry()
+    with ExitStack() as opened:
+        made = []
+        for number, name in enumerate(tiers):
+            lock = prepare_directory(directory / name, geometry)
+            opened.callback(os.close, lock)
+            usage = TierUsage(words, number, TIER_BYTES)
+            made.append(Tier(name, directory / name, usage=usage, shared=words))
+            opened.callback(made[-1].close)
+        async with trio.open_nursery() as nursery:
+            cache = BlockCache(made, geometry, nursery=nursery, shared=words)
+            opened.callback(cache.close)
+            yield cache
+            nursery.cancel_scope.cancel()
