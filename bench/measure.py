@@ -5,7 +5,7 @@ A server is a process and all its descendants: nginx answers from a child.
 
 import os
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ class Usage:
     seconds: float
     server: float
     load: float
+    store: float = 0.0
+    """What stands behind the server, and the relay between them."""
     others: float
     """Everybody else, and what the hypervisor took: a figure measured beside much of it is worth little."""
 
@@ -32,21 +34,24 @@ class Usage:
 
 
 class Stopwatch:
-    """Measures ``Usage`` from its making on. The load is this process."""
+    """Measures ``Usage`` from its making on. The load is this process, ``store`` the processes behind the server."""
 
-    def __init__(self, server: int) -> None:
+    def __init__(self, server: int, store: Iterable[int] = ()) -> None:
         self._server = server
+        self._store = tuple(pid for pid in store if pid != server)
         self._before = self._read()
 
-    def _read(self) -> tuple[float, float, float, float]:
-        return time.perf_counter(), cpu_seconds(self._server), time.process_time(), machine_busy_seconds()
+    def _read(self) -> tuple[float, ...]:
+        server, store = cpu_seconds(self._server), sum(map(cpu_seconds, self._store))
+        return time.perf_counter(), server, time.process_time(), store, machine_busy_seconds()
 
     def stop(self) -> Usage:
         """What was used until now."""
-        seconds, server, load, machine = (
+        seconds, server, load, store, machine = (
             after - before for after, before in zip(self._read(), self._before, strict=True)
         )
-        return Usage(seconds=seconds, server=server, load=load, others=max(0.0, machine - server - load))
+        others = max(0.0, machine - server - load - store)
+        return Usage(seconds=seconds, server=server, load=load, store=store, others=others)
 
 
 def family(pid: int) -> list[int]:

@@ -37,6 +37,7 @@ _COLUMNS = {
     "md5_ratio": ("x MD5", "{:.2f}"),
     "server_cores": ("server cores", "{:.2f}"),
     "load_cores": ("load cores", "{:.2f}"),
+    "store_cores": ("store cores", "{:.2f}"),
     "other_cores": ("other cores", "{:.2f}"),
 }
 _RATIOS = {
@@ -160,7 +161,7 @@ def difference(old: Results, new: Results) -> str:
     for each in summarise(new.samples):
         for name, number in each.medians.items():
             was = value(before, each.case, each.target, name)
-            if was is not None and name not in {"server_cores", "load_cores", "other_cores"}:
+            if was is not None and name not in {"server_cores", "load_cores", "store_cores", "other_cores"}:
                 shown = _COLUMNS[name][1].format
                 rows.append(
                     [

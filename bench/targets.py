@@ -37,8 +37,13 @@ class Upstream:
 
     endpoint: Endpoint
     pid: int
-    is_counted: bool = False
-    """Whether there is a relay before it that counts; see ``bench.understore``."""
+    relay_pid: int | None = None
+    """Of the relay before it that counts; see ``bench.understore``."""
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Of all that stands behind a cache."""
+        return (self.pid,) if self.relay_pid is None else (self.pid, self.relay_pid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,11 @@ class Server:
     endpoint: Endpoint
     pid: int
     upstream: Upstream | None = None
+
+    @property
+    def store_pids(self) -> tuple[int, ...]:
+        """The processes behind it."""
+        return self.upstream.pids if self.upstream else ()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def measure_throughput(server: Server, requests: Sequence[Request], connections:
     supply = cycle(requests)
     with Load(server.endpoint, [supply] * (settings.connections or connections)) as load:
         load.run(settings.warm_seconds)
-        stopwatch = Stopwatch(server.pid)
+        stopwatch = Stopwatch(server.pid, server.store_pids)
         tally = load.run(settings.seconds)
         usage = stopwatch.stop()
     if not tally.latencies:

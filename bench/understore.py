@@ -81,9 +81,9 @@ class UnderStore:
         if not link.is_relayed:
             yield Upstream(endpoint=server.endpoint, pid=server.pid)
             return
-        with _relay(server.endpoint, link, self._cores) as port:
+        with _relay(server.endpoint, link, self._cores) as (port, pid):
             endpoint = Endpoint(host=server.endpoint.host, port=port, credentials=server.endpoint.credentials)
-            yield Upstream(endpoint=endpoint, pid=server.pid, is_counted=True)
+            yield Upstream(endpoint=endpoint, pid=server.pid, relay_pid=pid)
 
     def _upload(self, client: Client, things: Iterable[Thing]) -> None:
         expect(client.put(f"/{BUCKET}"), 200, 409)
@@ -113,7 +113,7 @@ def seen(upstream: Upstream | None) -> Tally:
     Raises:
         BenchError: there is no relay that could tell.
     """
-    if upstream is None or not upstream.is_counted:
+    if upstream is None or upstream.relay_pid is None:
         raise BenchError("nothing counts what the under-store is asked")
     with connected(upstream.endpoint) as client:
         return parse_tally(expect(client.get("/-/tally"), 200).body)
@@ -121,13 +121,13 @@ def seen(upstream: Upstream | None) -> Tally:
 
 def forget(upstream: Upstream | None) -> None:
     """Begin counting anew."""
-    if upstream is not None and upstream.is_counted:
+    if upstream is not None and upstream.relay_pid is not None:
         with connected(upstream.endpoint) as client:
             expect(client.put("/-/tally"), 200)
 
 
 @contextmanager
-def _relay(store: Endpoint, link: Link, cores: Set[int]) -> Iterator[int]:
+def _relay(store: Endpoint, link: Link, cores: Set[int]) -> Iterator[tuple[int, int]]:
     command = [sys.executable, "-m", "tests.faults", "--to", store.authority, "--delay-ms", str(link.delay_ms)]
     if link.bytes_per_second:
         command += ["--rate", str(link.bytes_per_second)]
@@ -140,6 +140,6 @@ def _relay(store: Endpoint, link: Link, cores: Set[int]) -> Iterator[int]:
             ready = process.stdout.readline().decode()
             if not ready.startswith("relay ready"):
                 raise BenchError(f"the relay did not start: {ready}")
-            yield int(ready.rpartition(":")[2])
+            yield int(ready.rpartition(":")[2]), process.pid
         finally:
             process.terminate()

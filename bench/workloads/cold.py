@@ -47,7 +47,7 @@ def _prepare(session: Session, _endpoint: Endpoint | None) -> None:
 def _measure(large: Thing, session: Session, server: Server) -> Outcome:
     with reading_from(server.endpoint) as reader:
         small = [reader.read(render_get(server.endpoint, each), session.dataset.source(each)) for each in _SMALL]
-        stopwatch = Stopwatch(server.pid)
+        stopwatch = Stopwatch(server.pid, server.store_pids)
         reading = reader.read(render_get(server.endpoint, large), session.dataset.source(large))
         usage = stopwatch.stop()
     metrics = {
@@ -57,6 +57,7 @@ def _measure(large: Thing, session: Session, server: Server) -> Outcome:
         "peak_rss_mib": peak_rss_bytes(server.pid) / MIB,
         "server_cores": usage.server / usage.seconds,
         "load_cores": usage.load / usage.seconds,
+        "store_cores": usage.store / usage.seconds,
         "other_cores": usage.others / usage.seconds,
     }
     return Outcome(metrics=metrics)

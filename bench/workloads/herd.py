@@ -41,7 +41,7 @@ def _prepare(session: Session, _endpoint: Endpoint | None) -> None:
 
 def _measure(_session: Session, server: Server) -> Outcome:
     requests = [render_get(server.endpoint, each) for each in _OBJECTS]
-    stopwatch = Stopwatch(server.pid)
+    stopwatch = Stopwatch(server.pid, server.store_pids)
     with Load(server.endpoint, [iter(requests) for _ in range(_CLIENTS)], check_every=1) as load:
         tally = load.run(_LIMIT_SECONDS)
     usage = stopwatch.stop()
@@ -58,6 +58,7 @@ def _measure(_session: Session, server: Server) -> Outcome:
         "store_ratio": fetched / sum(each.size for each in _OBJECTS),
         "peak_rss_mib": peak_rss_bytes(server.pid) / MIB,
         "server_cores": usage.server / usage.seconds,
+        "store_cores": usage.store / usage.seconds,
         "other_cores": usage.others / usage.seconds,
     }
     return Outcome(metrics=metrics)

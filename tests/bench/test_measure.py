@@ -64,6 +64,21 @@ def test_cpu_seconds_of_a_busy_process_grow() -> None:
     assert cpu_seconds(busy.pid) == 0
 
 
+def test_stopwatch_tells_what_stands_behind_the_server_from_others() -> None:
+    idle = subprocess.Popen(["sleep", "30"])
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        stopwatch = Stopwatch(idle.pid, [busy.pid, idle.pid])
+        time.sleep(0.3)
+        usage = stopwatch.stop()
+    finally:
+        for each in (idle, busy):
+            each.kill()
+            each.wait()
+    assert usage.server == 0
+    assert 0 < usage.store <= usage.seconds + 0.02
+
+
 def test_peak_rss_after_a_reset_is_what_is_resident() -> None:
     ballast = bytearray(b"x" * (64 << 20))
     assert peak_rss_bytes(os.getpid()) >= len(ballast)
