@@ -12,7 +12,7 @@ import trio
 from s3proxy.admin.caches import Caches
 from s3proxy.admin.command import CommandError, Emit, Listing, needed_bucket, report_while
 from s3proxy.admin.messages import CacheRequest, Failed, Loaded, Progress, TooSmall
-from s3proxy.admin.pacing import Pace
+from s3proxy.pacing import Pace
 from s3proxy.s3.model import ByteRange, ListedObject
 
 

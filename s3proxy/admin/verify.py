@@ -7,7 +7,7 @@ import trio
 from s3proxy.admin.caches import CachedBlock, Caches
 from s3proxy.admin.command import Emit, next_batch, report_while
 from s3proxy.admin.messages import CacheRequest, Failed, Progress, Verified
-from s3proxy.admin.pacing import Pace
+from s3proxy.pacing import Pace
 
 
 async def verify(caches: Caches, request: CacheRequest, emit: Emit) -> None:

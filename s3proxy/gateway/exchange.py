@@ -14,6 +14,7 @@ import trio
 from s3proxy.gateway.authenticate import Authenticator
 from s3proxy.gateway.authorize import authorize, authorize_source
 from s3proxy.gateway.dispatch import dispatch
+from s3proxy.gateway.pacing import Pacing
 from s3proxy.gateway.slow_answers import answer_in_time
 from s3proxy.gateway.xml_body import receive_xml
 from s3proxy.http1.messages import ConnectionLostError, Header, Request, Response, Sent
@@ -47,6 +48,8 @@ class Settings:
     region: str
     domains: tuple[bytes, ...] = ()
     """For virtual-host addressing; lower case."""
+    pacing: Pacing | None = None
+    """How fast bodies are sent at most."""
 
 
 class Gateway:
@@ -55,7 +58,7 @@ class Gateway:
     Args:
         store: where the objects are; the caller closes it after the last request.
         authenticator: decides who sent a request.
-        settings: region and domains.
+        settings: see there.
         access_log: told about every request.
         jobs: a nursery that outlives the requests, for work that goes on when its client has gone.
     """
@@ -98,6 +101,8 @@ class Gateway:
             raise
         except Exception as error:
             response = self._error(error, access)
+        if self._settings.pacing is not None:
+            self._settings.pacing.slow_down(response)
         response.headers.append((b"x-amz-request-id", access.request_id.encode()))
         response.headers.append(self._host_id_header)
         status = response.status

@@ -1,7 +1,7 @@
 import trio
 from trio.testing import MockClock
 
-from s3proxy.admin.pacing import Pace
+from s3proxy.pacing import Pace
 
 
 async def test_pace_without_a_bound_never_waits(autojump_clock: MockClock) -> None:
