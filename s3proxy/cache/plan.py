@@ -66,6 +66,14 @@ def run_at(missing: Sequence[Run], offset: int, within: Run) -> Run | None:
     return None
 
 
+def cut_to(run: Run, needed: int, room: int) -> Run:
+    """At most ``room`` bytes of ``run`` that contain ``needed``; all but ``needed`` are multiples of the unit size."""
+    start, stop = run
+    if needed - start >= room:
+        start = needed // room * room
+    return start, min(stop, start + room)
+
+
 def halved(start: int, stop: int, needed: int, unit: int) -> Run | None:
     """A smaller range to try for when somebody else holds part of ``[start, stop)``: around ``needed``, then less.
 

@@ -1,0 +1,200 @@
+"""The block cache of one worker: reads of object versions through the tiers that all workers of the node share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Never
+
+import trio
+
+from s3proxy.body import Body
+from s3proxy.cache.blocks import BlockId, Geometry, ObjectVersion
+from s3proxy.cache.counters import Counter
+from s3proxy.cache.demanding import Demand, Fills
+from s3proxy.cache.eviction import Evictor
+from s3proxy.cache.failures import CacheIOError
+from s3proxy.cache.plan import ReadHistory, Reads, Run
+from s3proxy.cache.presence import missing_in, remove_blocks
+from s3proxy.cache.reading import CachedBody
+from s3proxy.cache.shared import SharedWords
+from s3proxy.cache.shelf import Shelf
+from s3proxy.cache.source import Fetched, Source, close_body
+from s3proxy.cache.tier import Tier
+from s3proxy.cache.upkeep import keep_up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """What is asked of sources.
+
+    Attributes:
+        max_fetch_bytes: the longest range of one fetch, a multiple of the unit size.
+        max_prefetch_bytes: fetched ahead of a sequential reader at most; 0 is off.
+        max_fetches: at once; who needs more waits in turn.
+    """
+
+    max_fetch_bytes: int = 16 << 20
+    max_prefetch_bytes: int = 32 << 20
+    max_fetches: int = 64
+
+
+class BlockCache:
+    """Blocks of object versions in tiers, filled from sources.
+
+    Closes: the fills run in ``nursery`` and end with it; ``close`` then frees the descriptors.
+
+    Args:
+        tiers: the fastest first; none is allowed, and then everything comes from the sources.
+        geometry: of the blocks.
+        nursery: where fills run, those of reads that are long over too.
+        shared: words of the node, where it counts.
+        evictors: one for each tier that is to keep to its size.
+        limits: of what is asked of sources.
+    """
+
+    def __init__(
+        self,
+        tiers: Sequence[Tier],
+        geometry: Geometry,
+        *,
+        nursery: trio.Nursery,
+        shared: SharedWords,
+        evictors: Sequence[Evictor] = (),
+        limits: FetchLimits = FetchLimits(),
+    ) -> None:
+        assert limits.max_fetch_bytes % geometry.unit_size == 0
+        self.geometry: Final = geometry
+        self.shelf: Final = Shelf(tiers, geometry, shared=shared, evictors=evictors)
+        self._fills = Fills(
+            self.shelf, nursery=nursery, max_fetch_bytes=limits.max_fetch_bytes, max_fetches=limits.max_fetches
+        )
+        self._history = ReadHistory(geometry.unit_size)
+        self._nursery = nursery
+        self._max_prefetch_bytes = limits.max_prefetch_bytes
+
+    def close(self) -> None:
+        """Close the blocks that are kept open. Bodies that are not closed yet keep theirs."""
+        self.shelf.open_blocks.close()
+
+    # Reading
+
+    async def read(
+        self,
+        version: ObjectVersion,
+        start: int,
+        stop: int,
+        source: Source,
+        *,
+        fetched: Fetched | None = None,
+        store: bool = True,
+    ) -> Body:
+        """Give ``[start, stop)`` of a version, from blocks as far as they go and from ``source`` where they do not.
+
+        Args:
+            version: of which object.
+            start: first byte.
+            stop: end, more than ``start`` and at most the size.
+            source: of that version.
+            fetched: a body that is open already and in which the byte at ``start`` is, taken over: what is missing of
+                its range is filled from it.
+            store: whether to keep what is missing.
+
+        Returns:
+            A body whose first bytes are there, or for which the source has agreed to give them.
+
+        Raises:
+            Exception: what the source raised before that.
+        """
+        assert 0 <= start < stop <= version.size
+        reads = self._history.note(version.digest, start, stop)
+        is_sequential = reads.is_sequential(self.geometry.unit_size)
+        body = CachedBody(self._fills, version, source, (start, stop), is_sequential=is_sequential, store=store)
+        if fetched is not None or not body.find_ready():
+            await self._begin(body, version, source, fetched)
+        if is_sequential and store:
+            self._prefetch_after(reads, version, source)
+        return body
+
+    async def load(self, version: ObjectVersion, start: int, stop: int, source: Source) -> None:
+        """Return when the blocks of a span are there, as far as fetching them whole makes sense.
+
+        Raises:
+            CacheIOError: no tier takes them.
+            Exception: what the source raised.
+        """
+        async with CachedBody(self._fills, version, source, (start, stop), is_sequential=True, store=True) as body:
+            async for _ in body:
+                if body.is_direct:
+                    raise CacheIOError("no tier takes the blocks")
+
+    def holds(self, version: ObjectVersion, start: int, stop: int) -> bool:
+        """Whether all of a span is there, be it sound or not. Blocks the thread where a disk tier has to be asked."""
+        return not missing_in(self.shelf.tiers, self.geometry, version, (start, stop))
+
+    async def drop(self, matches: Callable[[BlockId], bool]) -> int:
+        """Remove blocks from every tier; who reads one goes on reading it.
+
+        Args:
+            matches: which; called in a thread.
+
+        Returns:
+            How many they were.
+
+        Raises:
+            CacheIOError: a tier cannot be read or written.
+        """
+        names = await self.shelf.in_thread(remove_blocks, self.shelf.tiers, matches)
+        for name in names:
+            self.shelf.open_blocks.forget(name)
+        return len(names)
+
+    async def upkeep(self) -> Never:
+        """Keep the tiers below their sizes, and promote what is read from a slow one again; runs until cancelled."""
+        await keep_up(self.shelf)
+
+    # Beginning a read
+
+    async def _begin(self, body: CachedBody, version: ObjectVersion, source: Source, fetched: Fetched | None) -> None:
+        try:
+            if fetched is not None:
+                await self._take_over(fetched, body, version, source)
+            await body.begin()
+        except BaseException:
+            await body.aclose()
+            raise
+
+    async def _take_over(self, fetched: Fetched, body: CachedBody, version: ObjectVersion, source: Source) -> None:
+        """Fill from a body that is open already, or have it read as it is, or close it."""
+        is_taken = False
+        try:
+            if body.store and self._is_of_units(fetched, version):
+                demand = Demand(version=version, source=source, start=fetched.start, stop=fetched.stop, is_exact=True)
+                is_taken = await self._fills.adopt(demand, fetched)
+            else:
+                is_taken = body.take(fetched)
+        except CacheIOError:
+            is_taken = body.take(fetched)
+        finally:
+            if not is_taken:
+                await close_body(fetched.body)
+
+    def _is_of_units(self, fetched: Fetched, version: ObjectVersion) -> bool:
+        unit = self.geometry.unit_size
+        return fetched.start % unit == 0 and (fetched.stop % unit == 0 or fetched.stop == version.size)
+
+    # Reading ahead
+
+    def _prefetch_after(self, reads: Reads, version: ObjectVersion, source: Source) -> None:
+        run = reads.prefetch(self._max_prefetch_bytes, self.geometry.block_size, version.size)
+        if run is not None:
+            self._nursery.start_soon(self._prefetch, reads, run, version, source)
+
+    async def _prefetch(self, reads: Reads, run: Run, version: ObjectVersion, source: Source) -> None:
+        """Fetch ahead of a run of reads, unless that would keep those waiting who need something now."""
+        offset, stop = run
+        while offset < stop and not self._fills.is_busy:
+            demand = Demand(version=version, source=source, start=offset, stop=stop, is_sequential=True, is_kept=True)
+            begun = offset
+            offset, fill = await self._fills.reach(demand)
+            if fill is not None:
+                self.shelf.shared.add(Counter.PREFETCHED_BYTES, offset - begun)
+        reads.ahead_until = min(reads.ahead_until, max(offset, run[0]))
