@@ -43,15 +43,6 @@ class Geometry:
         """How many units ``length`` bytes of a block take, the last one cut."""
         return -(-length // self.unit_size)
 
-    def units_of(self, start: int, stop: int) -> range:
-        """The units that ``[start, stop)`` of a block touches."""
-        return range(start // self.unit_size, -(-stop // self.unit_size))
-
-    def aligned(self, start: int, stop: int, length: int) -> tuple[int, int]:
-        """``[start, stop)`` grown to whole units of a block of ``length`` bytes."""
-        unit = self.unit_size
-        return start // unit * unit, min(-(-stop // unit) * unit, length)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectVersion:

@@ -1,6 +1,5 @@
 """The blocks that this process keeps open, so that what is read again costs no open."""
 
-import threading
 from typing import Final
 
 from cachetools import LRUCache
@@ -9,7 +8,7 @@ from s3proxy.cache.block_file import Block
 
 
 class OpenBlocks:
-    """The blocks used last, by name, each shared once for as long as it is in here. Calls may come from any thread.
+    """The blocks used last, by name, each shared once for as long as it is in here. All calls come from one thread.
 
     Args:
         max_open: how many, hence how many descriptors.
@@ -17,28 +16,22 @@ class OpenBlocks:
 
     def __init__(self, max_open: int = 1024) -> None:
         self._blocks: Final[_Releasing] = _Releasing(max_open)
-        self._lock: Final = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._blocks)
 
     def get(self, name: str) -> Block | None:
-        """The block, which the caller shares before anything else can happen that may close it; None if not open."""
-        with self._lock:
-            return self._blocks.get(name)
+        """The block, which may be closed at the next call unless the caller shares it; None when it is not open."""
+        return self._blocks.get(name)
 
     def put(self, name: str, block: Block) -> None:
         """Keep a block open, in place of the one that may be kept by this name; takes over the caller's share."""
-        with self._lock:
-            former = self._blocks.pop(name, None)
-            self._blocks[name] = block
-        if former is not None:
-            former.release()
+        self.forget(name)
+        self._blocks[name] = block
 
     def forget(self, name: str) -> None:
         """Release a block, say one that was dropped."""
-        with self._lock:
-            former = self._blocks.pop(name, None)
+        former = self._blocks.pop(name, None)
         if former is not None:
             former.release()
 
@@ -48,19 +41,15 @@ class OpenBlocks:
         Returns:
             How many they were. Looking costs 1 us a block.
         """
-        with self._lock:
-            gone = [(name, block) for name, block in self._blocks.items() if block.is_unlinked]
-            for name, _ in gone:
-                del self._blocks[name]
-        for _, block in gone:
-            block.release()
+        gone = [name for name, block in self._blocks.items() if block.is_unlinked]
+        for name in gone:
+            self.forget(name)
         return len(gone)
 
     def close(self) -> None:
         """Release all."""
-        with self._lock:
-            while self._blocks:
-                self._blocks.popitem()
+        while self._blocks:
+            self._blocks.popitem()
 
 
 class _Releasing(LRUCache[str, Block]):
