@@ -36,14 +36,13 @@ async def _connect(origin: Origin, stall_seconds: float) -> Wire:
 
 
 async def _connect_socket(origin: Origin) -> socket.socket:
-    stream = await trio.open_tcp_stream(origin.host, origin.port)  # which sets TCP_NODELAY
+    # This sets TCP_NODELAY, and TCP_NOTSENT_LOWAT to 16 KiB: with that a GiB is uploaded over loopback for 0.13 s of
+    # CPU, without for 0.30, as the bytes are still in the processor's cache when the kernel sends them.
+    stream = await trio.open_tcp_stream(origin.host, origin.port)
     # From here on a plain socket, so that a system call can be tried before a wait is arranged.
     connected = stream.socket
     sock = socket.socket(connected.family, connected.type, connected.proto, fileno=connected.detach())
     sock.setblocking(False)
-    # trio lets the kernel buffer only 16 KiB, for those who may change their mind; that would be as many as are sent
-    # in one call.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 0)
     return sock
 
 

@@ -63,7 +63,9 @@ async def test_response_that_leaves_doubt_is_the_last_of_its_connection(response
         await peer.answer(response)
 
     async with serving(script) as served:
-        assert await (await served.get()).read(10) == body
+        last = await served.get()
+        assert await last.read(10) == body
+        assert await last.receive_into(memoryview(bytearray(1))) == 0
         assert await (await served.get()).read(10) == body
         assert served.connections == 2
 

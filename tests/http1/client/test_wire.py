@@ -3,9 +3,11 @@
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,7 +134,6 @@ async def test_receive_waits_and_gives_what_is_there(pair: Pair) -> None:
 
 
 async def test_is_quiet_while_nothing_comes(pair: Pair) -> None:
-    # Through TLS 1.3 something has come: tickets, which are no answer to anything.
     assert pair.wire.is_quiet()
 
 
@@ -164,6 +165,51 @@ async def test_receive_after_a_reset_raises(pair: Pair) -> None:
         await pair.wire.receive_into(memoryview(bytearray(10)))
     with pytest.raises(ConnectionLostError):
         await pair.wire.send(CONTENT)
+
+
+async def test_receive_of_a_head_after_a_reset_raises(pair: Pair) -> None:
+    await pair.reset()
+
+    with pytest.raises(ConnectionLostError):
+        await pair.wire.receive()
+
+
+@pytest.fixture
+async def ticketed() -> AsyncIterator[tuple[TlsWire, ssl.SSLSocket]]:
+    """A wire to which OpenSSL has sent tickets. trio would hold them back until there is data."""
+    server, client = contexts()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    with (
+        client.wrap_socket(ours, server_hostname=NAME, do_handshake_on_connect=False) as secured,
+        server.wrap_socket(theirs, server_side=True, do_handshake_on_connect=False) as peer,
+    ):
+        async with trio.open_nursery() as nursery:
+            for handshake in (secured.do_handshake, peer.do_handshake):
+                nursery.start_soon(partial(trio.to_thread.run_sync, handshake))
+        secured.setblocking(False)
+        await trio.lowlevel.wait_readable(secured)
+        yield TlsWire(secured, stall_seconds=PATIENCE_SECONDS), peer
+
+
+async def test_is_quiet_when_only_tickets_of_tls_came(ticketed: tuple[TlsWire, ssl.SSLSocket]) -> None:
+    assert ticketed[0].is_quiet()
+
+
+async def test_receive_passes_over_tickets_of_tls(ticketed: tuple[TlsWire, ssl.SSLSocket]) -> None:
+    wire, peer = ticketed
+    received = b""
+
+    async def receive() -> None:
+        nonlocal received
+        received = await wire.receive()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(receive)
+        await trio.testing.wait_all_tasks_blocked()
+        peer.sendall(b"hello")
+    assert received == b"hello"
 
 
 async def test_receive_through_tls_cut_without_goodbye_raises() -> None:
