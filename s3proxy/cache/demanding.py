@@ -211,7 +211,9 @@ class Fills:
                 run = halved(*run, needed, self._unit)
                 continue
             if block.missing(*run) == [run]:
-                return Piece(block_id=block_id, block=block, claim=claim, start=base + run[0], stop=base + run[1])
+                return Piece(
+                    block_id=block_id, block=block.share(), claim=claim, start=base + run[0], stop=base + run[1]
+                )
             claim.release()  # whoever had it was done between our look and our claim
             break
         return None

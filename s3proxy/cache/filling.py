@@ -6,7 +6,6 @@ other processes see whole units in the block files.
 """
 
 import os
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,7 +39,7 @@ _NEARLY_WHOLE: Final = 4  # a block of which at most one part in so many is left
 class Piece:
     """What a fill has claimed of one block; offsets count from the start of the object.
 
-    Closes: the claim keeps the block open until it is released.
+    Closes: has a share of the block.
     """
 
     block_id: BlockId
@@ -48,6 +47,11 @@ class Piece:
     claim: Claim
     start: int
     stop: int
+
+    def release(self) -> None:
+        """Let go of the block, and of the claim if that was not done before."""
+        self.claim.release()
+        self.block.release()
 
 
 class Fill:
@@ -67,7 +71,8 @@ class Fill:
         self.error: Exception | None = None
         self.is_accepted = False
         self.is_over = False
-        self._pieces = deque(pieces)
+        self._pieces = pieces
+        self._current = 0  # the piece that is being written
         self._is_kept = is_kept
         self._shelf = shelf
         self._users = 0
@@ -79,9 +84,11 @@ class Fill:
         return not self.is_over and self.start <= offset < self.stop
 
     def piece_at(self, offset: int) -> Piece | None:
-        """What is being written now, if the byte at ``offset`` is in it and there."""
-        if self._pieces and self._pieces[0].start <= offset < self.position:
-            return self._pieces[0]
+        """The piece that has the byte at ``offset``, if this fill has written it: no need to verify that."""
+        if offset < self.position:
+            for piece in self._pieces:
+                if piece.start <= offset < piece.stop:
+                    return piece
         return None
 
     def join(self) -> None:
@@ -98,12 +105,12 @@ class Fill:
         self._users -= 1
         if self._users or self._is_kept or self.is_over:
             return
-        if not self._pieces:
+        if self.position == self.stop:
             return
-        current = self._pieces[0]
+        current = self._pieces[self._current]
         if is_satisfied or (current.stop - self.position) * _NEARLY_WHOLE <= current.block.length:
-            while len(self._pieces) > 1:
-                self._pieces.pop().claim.release()
+            while self._pieces[-1] is not current:
+                self._pieces.pop().release()
             self.stop = current.stop
         else:
             self.is_over = True  # nobody joins any more; the claims are held until the task has let go of the blocks
@@ -147,7 +154,7 @@ class Fill:
         finally:
             self.is_over = True
             while self._pieces:
-                self._pieces.popleft().claim.release()
+                self._pieces.pop().release()
             self._lot.unpark_all()
 
     async def _transfer(self, source: Source, slots: trio.CapacityLimiter, fetched: Fetched | None) -> None:
@@ -219,11 +226,12 @@ class Fill:
     async def _write(self, data: memoryview) -> None:
         """Write what is not beyond ``stop``, block by block, and wake who waits for it."""
         while data and self.position < self.stop:
-            piece = self._pieces[0]
+            piece = self._pieces[self._current]
             part = data[: piece.stop - self.position]
             await self._shelf.write(piece.block, self.position - piece.block_id.start, part)
             self.position += len(part)
             data = data[len(part) :]
             if self.position == piece.stop:
-                self._pieces.popleft().claim.release()
+                piece.claim.release()
+                self._current += 1
             self._lot.unpark_all()

@@ -11,6 +11,7 @@ from typing import Final
 from s3proxy.body import Body, Chunk, FileSlice
 from s3proxy.cache.block_file import Block
 from s3proxy.cache.blocks import BlockId, ObjectVersion
+from s3proxy.cache.counters import Counter
 from s3proxy.cache.demanding import Demand, Fills
 from s3proxy.cache.failures import CacheIOError
 from s3proxy.cache.filling import Fill
@@ -41,10 +42,14 @@ class CachedBody(Body):
 
     __slots__ = (
         "_block",
+        "_counted_bytes",
+        "_counter",
         "_data_shift",
         "_direct",
         "_fills",
         "_frontier",
+        "_is_hit",
+        "_is_open",
         "_is_sequential",
         "_joined",
         "_pos",
@@ -72,6 +77,10 @@ class CachedBody(Body):
         self._data_shift = 0  # from the offset in the object to that in the file of _block
         self._joined: list[Fill] = []
         self._direct: Excerpt | None = None
+        self._is_open = True
+        self._is_hit = True
+        self._counter = Counter.STORE_BYTES  # of what is given out now
+        self._counted_bytes = 0
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
@@ -90,6 +99,7 @@ class CachedBody(Body):
         if self._direct is not None:
             chunk = await anext(self._direct)
             self._pos += size_of(chunk)
+            self._counted_bytes += size_of(chunk)
             return chunk
         if self._frontier < self._stop and self.store:
             await self._look_ahead()
@@ -108,6 +118,7 @@ class CachedBody(Body):
         """Give out a body that is open already, past the cache; whether it has the whole span and is taken over."""
         if not fetched.start <= self._pos < self._stop <= fetched.stop:
             return False
+        self._is_hit = False
         self._direct = Excerpt(fetched.body, self._pos - fetched.start, self._stop - self._pos)
         return True
 
@@ -118,7 +129,12 @@ class CachedBody(Body):
 
     async def aclose(self) -> None:
         """Let go of blocks and fills; idempotent."""
+        if not self._is_open:
+            return
+        self._is_open = False
         self._let_go()
+        self._count(Counter.STORE_BYTES)
+        self._fills.shelf.shared.add(Counter.HITS if self._is_hit else Counter.MISSES)
         self._stop = self._pos
         if self._direct is not None:
             await self._direct.aclose()
@@ -140,7 +156,7 @@ class CachedBody(Body):
         until = block.present_until(self._pos - start, min(self._stop, self._pos + PIECE_BYTES, block_id.stop) - start)
         if start + until == self._pos or shelf.is_sound_now(block, self._pos - start, until) is not True:
             return False
-        self._use(block, block_id, start + until)
+        self._use(block, block_id, start + until, self._counter_of(block))
         return True
 
     def _follow(self) -> bool:
@@ -149,12 +165,14 @@ class CachedBody(Body):
         for fill in self._joined:
             piece = fill.piece_at(self._pos)
             if piece is not None:
-                self._use(piece.block, piece.block_id, fill.position)
+                self._use(piece.block, piece.block_id, min(fill.position, piece.stop), Counter.STORE_BYTES)
                 return True
         return False
 
-    def _use(self, block: Block, block_id: BlockId, until: int) -> None:
+    def _use(self, block: Block, block_id: BlockId, until: int, counter: Counter) -> None:
         """Give out the bytes of a block up to ``until``."""
+        if counter is not self._counter:
+            self._count(counter)
         if block is not self._block:
             if self._block is not None:
                 self._block.release()
@@ -164,12 +182,25 @@ class CachedBody(Body):
         self._ready = min(until, self._stop)
         self._frontier = max(self._frontier, self._ready)
 
+    def _counter_of(self, block: Block) -> Counter:
+        """Whether what comes now was fetched for this reader, or was there."""
+        is_fetched = any(fill.start <= self._pos for fill in self._joined)
+        return Counter.STORE_BYTES if is_fetched else self._fills.shelf.counter_of(block)
+
+    def _count(self, following: Counter) -> None:
+        """Count what was given out so far, before what follows is counted differently."""
+        if self._counted_bytes:
+            self._fills.shelf.shared.add(self._counter, self._counted_bytes)
+            self._counted_bytes = 0
+        self._counter = following
+
     def _take(self) -> Chunk:
         block = self._block
         assert block is not None
         offset = self._pos + self._data_shift
         length = self._ready - self._pos
         self._pos = self._ready
+        self._counted_bytes += length
         if length <= INLINE_BYTES and (data := self._fills.shelf.read_now(block, offset, length)) is not None:
             return data
         return FileSlice(block.fd, offset, length)
@@ -196,6 +227,7 @@ class CachedBody(Body):
         if not self.store:
             await self._go_direct()
             return True
+        self._is_hit = False
         fill = await fills.obtain(self._demand(self._pos))
         if fill is None:
             await fills.wait_for_others(block_id, self._pos)
@@ -213,11 +245,12 @@ class CachedBody(Body):
         until = block.present_until(offset, min(self._stop, self._pos + PIECE_BYTES, block_id.stop) - start)
         if until == offset:
             return False
+        shelf = self._fills.shelf
         block.share()
         try:
-            if not await self._fills.shelf.is_sound(block_id, block, offset, until):
+            if not await shelf.is_sound(block_id, block, offset, until):
                 return False
-            self._use(block, block_id, start + until)
+            self._use(block, block_id, start + until, self._counter_of(block))
             return True
         finally:
             block.release()
@@ -253,6 +286,8 @@ class CachedBody(Body):
 
     async def _go_direct(self) -> None:
         self._let_go()
+        self._is_hit = False
+        self._count(Counter.STORE_BYTES)
         body = await self._fills.fetch(self._source, self._pos, self._stop)
         self._direct = Excerpt(body, 0, self._stop - self._pos)
 

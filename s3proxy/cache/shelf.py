@@ -76,6 +76,10 @@ class Shelf:
         """Whether reading and writing it never waits for a disk."""
         return block.tier in self._memory
 
+    def counter_of(self, block: Block) -> Counter:
+        """As what its bytes are counted when they are given out."""
+        return Counter.MEMORY_BYTES if block.tier in self._memory else Counter.DISK_BYTES
+
     # Promoting
 
     def note_use(self, block_id: BlockId, block: Block) -> None:

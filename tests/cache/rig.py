@@ -1,8 +1,8 @@
 """A node's tiers in temporary directories, and block caches over them."""
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,6 +76,21 @@ def memory_directory() -> Iterator[Path]:
     """A directory on tmpfs, where nothing waits for a disk."""
     with TemporaryDirectory(dir="/dev/shm") as directory:
         yield Path(directory)
+
+
+@asynccontextmanager
+async def worker(
+    limits: FetchLimits | None = None, *, size_bytes: int = 1 << 30, geometry: Geometry = GEOMETRY, evicts: bool = False
+) -> AsyncIterator[tuple[Rig, BlockCache]]:
+    """A cache over a memory tier; leaves no descriptor behind."""
+    before = open_descriptors()
+    with memory_directory() as directory, rig_over(directory, geometry=geometry, size_bytes=size_bytes) as rig:
+        async with trio.open_nursery() as nursery:
+            cache = rig.cache(nursery, limits, evicts=evicts)
+            yield rig, cache
+            nursery.cancel_scope.cancel()
+        cache.close()
+    assert open_descriptors() == before
 
 
 def version_of(data: bytes, key: str = "key") -> ObjectVersion:

@@ -49,15 +49,24 @@ class ScriptedSource:
     given_bytes: int = 0
     open_bodies: int = 0
     max_open_bodies: int = 0
+    _link_free_at: float = 0.0
 
     async def fetch(self, start: int, stop: int) -> Body:
         assert 0 <= start < stop <= len(self.data)
         self.fetches.append((start, stop))
         fault = self.faults.popleft() if self.faults else None
-        await (trio.sleep(self.latency_seconds) if self.latency_seconds else trio.lowlevel.checkpoint())
+        await trio.sleep(self.latency_seconds)
         if fault is not None and fault.kind == "refuse":
             raise StoreFailedError("refused")
         return ScriptedBody(self, start, stop, fault)
+
+    async def wait_for_link(self, length: int) -> None:
+        """Take so many bytes' time of the one link that all bodies share."""
+        if not self.bytes_per_second:
+            await trio.lowlevel.checkpoint()
+            return
+        self._link_free_at = max(trio.current_time(), self._link_free_at) + length / self.bytes_per_second
+        await trio.sleep_until(self._link_free_at)
 
 
 class ScriptedBody(Body):
@@ -85,8 +94,7 @@ class ScriptedBody(Body):
         length = min(source.chunk_bytes, self._stop - self._pos)
         if self._fault is not None and self._fault.kind in {"reset", "short", "hang"}:
             length = min(length, self._start + self._fault.after - self._pos)
-        delay = length / source.bytes_per_second if source.bytes_per_second else 0.0
-        await (trio.sleep(delay) if delay else trio.lowlevel.checkpoint())
+        await source.wait_for_link(length)
         if not length:
             return await self._end()
         source.given_bytes += length
