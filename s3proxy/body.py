@@ -75,6 +75,11 @@ class IncomingBody(ByteStream, Protocol):
         """How many bytes ``receive_into`` gives in all, or None when the client did not say."""
         ...
 
+    @property
+    def checksum_algorithm(self) -> str | None:
+        """Of which checksum ``verify`` will tell the value, named as in ``Digests``."""
+        ...
+
     def digest(self, data: memoryview) -> None:
         """Take ``data`` into every digest that is to be checked or kept. Blocks for as long as the hashing takes."""
         ...

@@ -10,6 +10,7 @@ from s3proxy.s3.model import ByteRange, ObjectInfo
 
 # Twenty digits are more than any size, and few enough for int() to take without a thought.
 _RANGE = re.compile(r"bytes=([0-9]{0,20})-([0-9]{0,20})", re.IGNORECASE)
+_MAX_END = 2**63 - 1
 _COPY_RANGE = re.compile(r"bytes=([0-9]{1,20})-([0-9]{1,20})")
 
 
@@ -29,21 +30,42 @@ def resolve_range(header: str, size: int) -> ByteRange | None:
 
     Source: RFC 9110 section 14.1.2; S3 API GetObject, parameter Range.
     """
-    match = _RANGE.fullmatch(header)
-    if match is None:
+    ends = _parse_range(header)
+    if ends is None:
         return None
-    first, last = match.groups()
-    if first:
-        start, stop = int(first), min(int(last) + 1, size) if last else size
-        if last and int(last) < start:
-            return None
-    elif last:
-        start, stop = max(size - int(last), 0), size
+    first, last = ends
+    if first is None:
+        start, stop = max(size - (last or 0), 0), size
     else:
-        return None
+        start, stop = first, size if last is None else min(last + 1, size)
     if start >= stop:
         raise _unsatisfiable(header, size)
     return ByteRange(start, stop)
+
+
+def satisfiable_form(header: str) -> str | None:
+    """A Range header as it may be passed on to another server.
+
+    Returns:
+        The same range in the plainest form; or None when it must be ignored, or cannot be satisfied by any object.
+    """
+    ends = _parse_range(header)
+    if ends is None or ends == (None, 0):
+        return None
+    # Servers refuse numbers that they cannot hold, and no object is larger.
+    first, last = ("" if end is None else str(min(end, _MAX_END)) for end in ends)
+    return f"bytes={first}-{last}"
+
+
+def _parse_range(header: str) -> tuple[int | None, int | None] | None:
+    """First and last as they are written, of which one may be missing; None when the header must be ignored."""
+    match = _RANGE.fullmatch(header)
+    if match is None:
+        return None
+    first, last = (int(end) if end else None for end in match.groups())
+    is_none = first is None and last is None
+    is_reversed = first is not None and last is not None and last < first
+    return None if is_none or is_reversed else (first, last)
 
 
 def parse_copy_range(header: str) -> ByteRange:
@@ -84,6 +106,8 @@ def part_range(info: ObjectInfo, part_number: int) -> ByteRange | None:
     Raises:
         S3Error: INVALID_PART_NUMBER when the object has no such part.
     """
+    if info.selected_part is not None and info.selected_part.number == part_number:
+        return info.selected_part.span
     if not info.parts and part_number == 1:
         return None
     start = 0

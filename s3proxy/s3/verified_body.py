@@ -128,6 +128,11 @@ class VerifiedBody:
         return self._claims.length
 
     @property
+    def checksum_algorithm(self) -> str | None:
+        """The checksum that is computed."""
+        return None if self._algorithm is None else self._algorithm.value
+
+    @property
     def checksum_claim(self) -> ChecksumClaim | None:
         """The checksum that the client gives or announces."""
         return self._claims.checksum

@@ -149,7 +149,7 @@ class ObjectInfo:
     tag_count: int = 0
     storage_class: str = "STANDARD"
     parts: tuple[Part, ...] = ()
-    """The parts it was completed from, in order; empty for an object of one PUT, or where the store does not list them."""
+    """What it was completed from, in order; empty for an object of one PUT, or where the store does not list them."""
     selected_part: SelectedPart | None = None
     """For a read with a part number, where ``parts`` cannot tell."""
     acl: CannedAcl = CannedAcl.PRIVATE

@@ -14,7 +14,6 @@ from s3proxy.s3.model import (
     HeadObject,
     ObjectInfo,
     ObjectMetadata,
-    Part,
 )
 from s3proxy.s3.ranges import content_range
 from s3proxy.s3.responses.fields import (
@@ -87,11 +86,16 @@ def _object_headers(operation: GetObject | HeadObject, info: ObjectInfo, span: B
         headers.append((b"x-amz-tagging-count", b"%d" % info.tag_count))
     if info.storage_class != "STANDARD":
         headers.append((b"x-amz-storage-class", header_value(info.storage_class)))
-    if operation.part_number is not None and info.parts:
-        headers.append((b"x-amz-mp-parts-count", b"%d" % len(info.parts)))
+    if operation.part_number is not None and (count := _part_count(info)):
+        headers.append((b"x-amz-mp-parts-count", b"%d" % count))
     if operation.checksum_mode and info.checksum is not None:
         headers += _checksums(operation.part_number, info, span)
     return headers
+
+
+def _part_count(info: ObjectInfo) -> int:
+    """How many parts the object has; 0 when it was not made of parts, or nobody can tell."""
+    return len(info.parts) if info.selected_part is None else info.selected_part.count
 
 
 def _add_content_headers(headers: list[Header], metadata: ObjectMetadata, overrides: Mapping[str, str]) -> None:
@@ -144,15 +148,18 @@ def get_object_attributes(operation: GetObjectAttributes, info: ObjectInfo) -> R
         "GetObjectAttributesResponse",
         xml.element("ETag", info.etag) if "ETag" in wanted else "",  # the one place where S3 does not quote it
         f"<Checksum>{checksum}</Checksum>" if "Checksum" in wanted and checksum else "",
-        _object_parts(operation, info.parts) if "ObjectParts" in wanted and info.parts else "",
+        _object_parts(operation, info) if "ObjectParts" in wanted and _part_count(info) else "",
         xml.element("StorageClass", info.storage_class) if "StorageClass" in wanted else "",
         xml.element("ObjectSize", info.size) if "ObjectSize" in wanted else "",
     )
     return xml_response(document, [(b"last-modified", http_date(info.last_modified_ns).encode())])
 
 
-def _object_parts(operation: GetObjectAttributes, parts: tuple[Part, ...]) -> str:
-    following = [part for part in parts if part.number > operation.part_number_marker]
+def _object_parts(operation: GetObjectAttributes, info: ObjectInfo) -> str:
+    if not info.parts:
+        # As S3 answers of parts that were uploaded without checksums: how many, and not which.
+        return f"<ObjectParts><PartsCount>{_part_count(info)}</PartsCount></ObjectParts>"
+    following = [part for part in info.parts if part.number > operation.part_number_marker]
     page = following[: operation.max_parts]
     last = page[-1].number if page else operation.part_number_marker
     rows = "".join(
@@ -160,7 +167,7 @@ def _object_parts(operation: GetObjectAttributes, parts: tuple[Part, ...]) -> st
         for part in page
     )
     return (
-        f"<ObjectParts><PartsCount>{len(parts)}</PartsCount>"
+        f"<ObjectParts><PartsCount>{len(info.parts)}</PartsCount>"
         f"<PartNumberMarker>{operation.part_number_marker}</PartNumberMarker>"
         f"<NextPartNumberMarker>{last}</NextPartNumberMarker><MaxParts>{operation.max_parts}</MaxParts>"
         f"<IsTruncated>{'true' if len(following) > len(page) else 'false'}</IsTruncated>{rows}</ObjectParts>"

@@ -1,0 +1,93 @@
+"""What is known of objects without their bytes, and where a read begins."""
+
+from s3proxy.s3.client import buckets, objects
+from s3proxy.s3.client.objects import Arriving
+from s3proxy.s3.errors import ErrorCode, S3Error
+from s3proxy.s3.model import Bucket, GetObject, HeadObject, Key, ObjectInfo, ReadConditions, Tags
+from s3proxy.s3.ranges import satisfiable_form
+from s3proxy.stores.base import OpenObject
+from s3proxy.stores.s3.buckets import Buckets
+from s3proxy.stores.s3.exchange import Answer, Exchange, OpenAnswer
+from s3proxy.stores.s3.reading import S3Object
+
+
+class Looking:
+    """Looks at objects and opens them.
+
+    Args:
+        exchange: with the store.
+        known_buckets: the buckets, to tell what is missing.
+    """
+
+    def __init__(self, exchange: Exchange, known_buckets: Buckets) -> None:
+        self._exchange = exchange
+        self._buckets = known_buckets
+
+    async def head(self, bucket: Bucket, key: Key, part_number: int | None = None) -> ObjectInfo:
+        """What is known of an object.
+
+        Raises:
+            S3Error: NO_SUCH_KEY, NO_SUCH_BUCKET, INVALID_PART_NUMBER.
+        """
+
+        def parse(answer: Answer) -> ObjectInfo:
+            return objects.parse_head(answer.status, answer.headers, answer.length, part_number)
+
+        try:
+            return await self._exchange.ask(objects.head_object(bucket, key, part_number=part_number), parse)
+        except S3Error as error:  # told by its status alone
+            if error.code is ErrorCode.NO_SUCH_KEY:
+                await self._require_bucket(bucket)
+            if error.code is ErrorCode.INVALID_RANGE and part_number is not None:
+                detail = {"PartNumberRequested": str(part_number)}
+                raise S3Error(ErrorCode.INVALID_PART_NUMBER, detail=detail) from error
+            raise
+
+    async def current(self, bucket: Bucket, key: Key) -> ObjectInfo | None:
+        """What is known of an object; None when it is missing."""
+        try:
+            return await self.head(bucket, key)
+        except S3Error as error:
+            if error.code is ErrorCode.NO_SUCH_KEY:
+                return None
+            raise
+
+    async def open(self, operation: GetObject) -> OpenObject:
+        """Open an object, with one request where the store can judge all that is asked."""
+        bucket, key = operation.bucket, operation.key
+        asked = None if operation.range is None else satisfiable_form(operation.range)
+        if _needs_head(operation, asked):
+            return S3Object(self._exchange, bucket, key, await self.head(bucket, key, operation.part_number))
+        etags = operation.conditions.if_match
+        request = objects.get_object(bucket, key, span=asked, if_match=etags[0] if etags else None)
+
+        def parse(answer: OpenAnswer) -> Arriving:
+            return objects.parse_get(answer.status, answer.headers, answer.length, asked)
+
+        arriving, answer = await self._exchange.open(request, parse)
+        return S3Object(self._exchange, bucket, key, arriving.info, (arriving.span, answer))
+
+    async def tags(self, bucket: Bucket, key: Key) -> Tags:
+        """The tags of an object."""
+        try:
+            request = buckets.get_tagging(bucket, key)
+            return await self._exchange.ask(request, lambda answer: buckets.parse_tagging(answer.body))
+        except S3Error as error:
+            if error.code is ErrorCode.NO_SUCH_TAG_SET:  # as some stores say of an object without tags
+                return {}
+            raise
+
+    async def _require_bucket(self, bucket: Bucket) -> None:
+        try:
+            await self._buckets.get(bucket)
+        except S3Error as error:
+            if error.code is ErrorCode.NO_SUCH_BUCKET:
+                raise
+
+
+def _needs_head(operation: GetObject | HeadObject, asked: str | None) -> bool:
+    """Whether the gateway has to judge something before a span is asked for: else bytes would come in vain."""
+    etags = operation.conditions.if_match
+    is_pinned = operation.conditions == ReadConditions(if_match=etags) and (etags is None or len(etags) == 1)
+    is_odd_range = operation.range is not None and asked is None
+    return not is_pinned or operation.part_number is not None or operation.if_range is not None or is_odd_range

@@ -1,0 +1,128 @@
+"""An object of the store, opened: one request where that will do, pinned to one version where it takes more."""
+
+from collections.abc import AsyncIterator
+
+from s3proxy.body import Body, Chunk
+from s3proxy.s3.client import objects
+from s3proxy.s3.client.objects import Arriving
+from s3proxy.s3.errors import ErrorCode, S3Error
+from s3proxy.s3.model import Bucket, ByteRange, Key, ObjectInfo
+from s3proxy.stores.base import ObjectChangedError, OpenObject
+from s3proxy.stores.s3.exchange import Exchange, OpenAnswer
+
+_BUFFER_BYTES = 256 * 1024
+
+# What a store says of a version that was there a moment ago. A range of it can only be beyond the end of another.
+_CHANGED = frozenset({
+    ErrorCode.INVALID_RANGE,
+    ErrorCode.NO_SUCH_BUCKET,
+    ErrorCode.NO_SUCH_KEY,
+    ErrorCode.PRECONDITION_FAILED,
+})  # fmt: skip
+
+
+class S3Object(OpenObject):
+    """One version of an object, of which a span may be on its way already.
+
+    Args:
+        exchange: with the store.
+        bucket: of the object.
+        key: of the object.
+        info: the version.
+        arriving: the answer that brings a span, and which; None when the object was only looked at.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        bucket: Bucket,
+        key: Key,
+        info: ObjectInfo,
+        arriving: tuple[ByteRange, OpenAnswer] | None = None,
+    ) -> None:
+        self.info = info
+        self._exchange = exchange
+        self._bucket = bucket
+        self._key = key
+        self._arriving = arriving
+
+    async def read(self, span: ByteRange) -> Body:
+        """The span: what is on its way where it is that, or another request."""
+        if not span.length:
+            return NoBytes()
+        arriving, self._arriving = self._arriving, None
+        if arriving is not None:
+            if arriving[0] == span:
+                return S3Body(arriving[1], span.length)
+            await arriving[1].aclose()
+        return S3Body(await self._ask_again(span), span.length)
+
+    async def aclose(self) -> None:
+        """Close what was on its way and not asked for."""
+        arriving, self._arriving = self._arriving, None
+        if arriving is not None:
+            await arriving[1].aclose()
+
+    async def _ask_again(self, span: ByteRange) -> OpenAnswer:
+        asked = f"bytes={span.start}-{span.stop - 1}"
+        request = objects.get_object(self._bucket, self._key, span=asked, if_match=self.info.etag or None)
+
+        def parse(answer: OpenAnswer) -> Arriving:
+            return objects.parse_get(answer.status, answer.headers, answer.length, asked)
+
+        try:
+            arriving, answer = await self._exchange.open(request, parse)
+        except S3Error as error:
+            if error.code in _CHANGED:
+                raise ObjectChangedError from error
+            raise
+        if not _is_same(arriving.info, self.info):  # a store that ignores If-Match, or gives no ETags
+            await answer.aclose()
+            raise ObjectChangedError
+        return answer
+
+
+def _is_same(one: ObjectInfo, other: ObjectInfo) -> bool:
+    return (one.etag, one.size, one.last_modified_ns) == (other.etag, other.size, other.last_modified_ns)
+
+
+class S3Body(Body):
+    """Bytes as they come from the store, in one buffer that is used again for each chunk.
+
+    Raises while it is iterated: ConnectionLostError when the store breaks off.
+    """
+
+    def __init__(self, answer: OpenAnswer, length: int) -> None:
+        self.length = length
+        self._answer = answer
+        self._buffer: memoryview | None = None
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(min(self.length or 0, _BUFFER_BYTES)))
+        count = await self._answer.receive_into(self._buffer)
+        if not count:
+            raise StopAsyncIteration
+        return self._buffer[:count]
+
+    async def aclose(self) -> None:
+        """Close the answer."""
+        await self._answer.aclose()
+
+
+class NoBytes(Body):
+    """The empty span of any object."""
+
+    length: int | None = 0
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Do nothing: there is nothing to close."""
