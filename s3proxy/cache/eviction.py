@@ -156,7 +156,7 @@ class Evictor:
     def _turn(self) -> Iterator[bool]:
         """Be the only one on the node who evicts from this tier; false when somebody else is."""
         try:
-            fd = os.open(self.tier.directory / EVICTOR, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fd = os.open(self.tier.directory / EVICTOR, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise CacheIOError(f"{self.tier.directory}: {error}") from error
         try:

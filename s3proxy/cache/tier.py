@@ -1,6 +1,7 @@
 """A tier: a directory of block files with a size that it keeps to."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -190,7 +191,7 @@ class Tier:
         self._drop(name, block.fd)
 
     def open_file(self, name: str) -> int | None:
-        """Open whatever file has the name of a block, for reading; None when it is not here.
+        """Open whatever file has the name of a block, for reading; None when it is not here, or was a symbolic link.
 
         Returns:
             A descriptor, which the caller closes.
@@ -203,7 +204,11 @@ class Tier:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise CacheIOError(f"opening a block of tier {self.name}: {error}") from error
+            if error.errno != errno.ELOOP:
+                raise CacheIOError(f"opening a block of tier {self.name}: {error}") from error
+            self._shared.add(Counter.CORRUPT_BLOCKS)
+            self.remove(name)
+            return None
 
     def identify(self, name: str) -> BlockId | None:
         """Which block a file says it is; None when it is gone, or is no block.

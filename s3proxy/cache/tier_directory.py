@@ -48,7 +48,8 @@ def prepare_directory(directory: Path, geometry: Geometry) -> int:
     """
     with _failures_of(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock_fd = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Not for writing: a file system with such a file cannot be made read-only.
+        lock_fd = os.open(directory / _LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             (directory / TEMPORARIES).mkdir(mode=0o700, exist_ok=True)
