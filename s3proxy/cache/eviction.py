@@ -105,6 +105,8 @@ class Evictor:
             remove_temporaries(self.tier.directory)
             remove_put_aside(self.tier.directory)
             self._list()
+            if not self.is_due:  # what was believed was more than there is
+                return 0
             goal = self._watermarks.low_bytes(self.tier.usage.size_bytes, self._block_size)
             count = 0
             while self._candidates and self.tier.usage.used_bytes() > goal:

@@ -36,3 +36,14 @@ def tier(tier_directory: Path, shared: SharedWords) -> Iterator[Tier]:
     opened = open_tier(tier_directory, shared)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def lower(tmp_path: Path, shared: SharedWords) -> Iterator[Tier]:
+    """A second tier, below ``tier``."""
+    directory = tmp_path / "lower"
+    lock_fd = prepare_directory(directory, GEOMETRY)
+    opened = open_tier(directory, shared, number=1, name="disk")
+    yield opened
+    opened.close()
+    os.close(lock_fd)

@@ -1,5 +1,6 @@
 """Small tiers and blocks for the tests of the cache's files."""
 
+import os
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -55,3 +56,13 @@ def put(tier: Tier, block: BlockId, runs: Iterable[tuple[int, int]] = WHOLE) -> 
 def path_of(tier: Tier, block: BlockId) -> Path:
     """The file of a block."""
     return tier.directory / BLOCKS / block.name
+
+
+def set_atime(tier: Tier, block: BlockId, atime: int) -> None:
+    """Make a block used last at ``atime`` seconds."""
+    path = path_of(tier, block)
+    os.utime(path, ns=(atime * 10**9, path.stat().st_mtime_ns))
+
+
+def names(tier: Tier) -> set[str]:
+    return {entry.name for entry in tier.scan()}

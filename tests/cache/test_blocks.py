@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,6 @@ def test_blocks_of_an_object_are_adjacent_and_cover_it(size: int) -> None:
     blocks = [BlockId(whole, index, GEOMETRY) for index in range(-(-size // BLOCK))]
     assert blocks[0].start == 0
     assert blocks[-1].stop == size
-    assert all(block.stop == following.start for block, following in zip(blocks, blocks[1:], strict=False))
+    assert all(block.stop == following.start for block, following in pairwise(blocks))
     assert all(block.length == block.stop - block.start > 0 for block in blocks)
     assert len({block.name for block in blocks}) == len(blocks)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from s3proxy.cache.block_layout import layout_of
+from s3proxy.cache.block_file import Block
 from s3proxy.cache.blocks import PAGE_BYTES
 from s3proxy.cache.counters import Counter
 from s3proxy.cache.failures import CacheIOError, DamagedBlockError, TierFullError
@@ -215,6 +215,16 @@ def small(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", directory], check=True)
 
 
+def write_each_unit(block: Block, data: bytes) -> None:
+    for at in range(0, BLOCK, UNIT):
+        block.write(at, memoryview(data)[at : at + UNIT])
+
+
+def make_many(tier: Tier) -> None:
+    for index in range(2, 20):
+        tier.make(block_id(index)).release()
+
+
 def test_file_system_that_is_full_is_a_full_tier_whose_blocks_stay_sound(small: Path, shared: SharedWords) -> None:
     tier = open_tier(small, shared, size_bytes=1 << 30)
     put(tier, ID)
@@ -223,16 +233,14 @@ def test_file_system_that_is_full_is_a_full_tier_whose_blocks_stay_sound(small: 
     claim = block.claim(0, BLOCK)
     assert claim is not None
     with pytest.raises(TierFullError):
-        for at in range(0, BLOCK, UNIT):
-            block.write(at, memoryview(content(block_id(1)))[at : at + UNIT])
+        write_each_unit(block, content(block_id(1)))
     claim.release()
     present = block.present_until(0, BLOCK)
     assert 0 < present < BLOCK
     assert block.verify(0, present)
     block.release()
     with pytest.raises(TierFullError):
-        for index in range(2, 20):
-            tier.make(block_id(index)).release()
+        make_many(tier)
     kept = tier.find(ID)
     assert kept is not None
     assert kept.verify(0, BLOCK)

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_bytes_in_any_pieces_publish_each_unit_when_it_is_whole(fd: int, usage: 
     writer = UnitWriter(fd, LAYOUT, usage, 0)
     edges = sorted({0, *cuts, LENGTH})
     done: list[tuple[int, int]] = []
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         done += writer.write(start, memoryview(DATA)[start:stop])
         assert len(done) == (6 if stop == LENGTH else stop // UNIT)
         assert published(fd) == dict(done)
