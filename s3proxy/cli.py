@@ -8,7 +8,8 @@ from pathlib import Path
 
 from s3proxy import __version__, config
 from s3proxy.commands import cache
-from s3proxy.node.serve import StartError, run
+from s3proxy.node.failures import StartError
+from s3proxy.node.run import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--root", metavar="DIR", help="the directory that holds the buckets (default ./s3proxy-data)")
     serve.add_argument("--listen", metavar="HOST:PORT", help="where to accept connections (default 127.0.0.1:39999)")
     serve.add_argument("--config", metavar="FILE", type=Path, help="a TOML file; flags win over it")
+    serve.add_argument("--workers", metavar="N", type=int, help="processes that serve; 0 for one per core (default 1)")
     serve.add_argument("--no-fsync", action="store_true", help="answer writes before they are on the disk")
     serve.add_argument("--read-only", action="store_true", help="refuse every write")
     serve.add_argument("--access-log", metavar="WHERE", help="stderr (default), off, or a file to append to")
@@ -57,6 +59,8 @@ def _serve(options: argparse.Namespace) -> int:
     given: dict[str, dict[str, object]] = {"server": {}, "store": {}, "log": {}}
     if options.listen is not None:
         given["server"]["listen"] = options.listen
+    if options.workers is not None:
+        given["server"]["workers"] = options.workers
     if options.root is not None:
         given["store"]["root"] = options.root
     if options.no_fsync:

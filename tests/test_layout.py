@@ -12,7 +12,9 @@ FILES = sorted(path for folder in ("s3proxy", "bench", "tests") for path in (ROO
 TESTED_AS_A_PROCESS = {
     "__main__.py",
     "cli.py",
+    "node/run.py",
     "node/serve.py",
+    "node/worker.py",
     "gateway/dispatch.py",
     "gateway/listing.py",
     "gateway/reading.py",
@@ -28,6 +30,7 @@ WITHOUT_BEHAVIOUR = {
     "s3/model/values.py",
     "body.py",
     "http1/messages.py",
+    "node/failures.py",
     "stores/base.py",
 }
 

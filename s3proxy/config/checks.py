@@ -100,9 +100,9 @@ def _check_endpoint(path: str, endpoint: str) -> None:
         port_is_valid = False
     if parts.username or parts.password:
         raise ConfigError(f"{path}.endpoint: holds a user name or a password; give access_key and secret_key")
-    is_bare = parts.path in {"", "/"} and not parts.query and not parts.fragment
+    is_bare = not parts.query and not parts.fragment
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_valid or not is_bare:
-        raise ConfigError(f'{path}.endpoint = "{endpoint}": must be http://HOST[:PORT] or https://HOST[:PORT]')
+        raise ConfigError(f'{path}.endpoint = "{endpoint}": must be http://HOST[:PORT][/PATH] or the same with https')
 
 
 # Mounts

@@ -92,7 +92,7 @@ class StoreConfig:
     """Send unsigned requests."""
     ca_file: str = ""
     """PEM; empty for the system's roots."""
-    deadline_seconds: float = _number(60, least=0.1)
+    deadline_seconds: float = _number(20, least=0.1)
     """For a request to be answered, repetitions included; of a body only until its first byte."""
     max_requests: int = _number(0)
     """Requests to this store at once; 0 for ``limits.max_store_requests``."""
@@ -158,8 +158,8 @@ class CacheConfig:
     """Of adjacent blocks, in one request to the store."""
     prefetch_bytes: int = _size(32 * MIB, most=GIB)
     """Ahead of a sequential reader; 0 is off."""
-    metadata_entries: int = _number(100_000, least=100, most=10_000_000)
-    """Objects that are remembered by each worker."""
+    metadata_entries: int = _number(32_768, least=128, most=16_777_216)
+    """Objects that the workers remember together, in 1 KiB each."""
     scrub_bytes_per_second: int = _size(16 * MIB)
     """How fast blocks are read again to find those that decayed; 0 is never."""
     high_watermark: float = _number(0.95, least=0.1, most=1)

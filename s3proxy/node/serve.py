@@ -1,70 +1,80 @@
-"""One serving process: opens what the configuration names, serves until told to stop, closes everything."""
+"""One serving process: answers requests until told to stop, then drains."""
 
-import errno
 import gc
+import io
 import os
 import pwd
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from time import time_ns
 from typing import TextIO
 
 import trio
 
-from s3proxy.config import Config, StoreConfig, split_address
+from s3proxy.config import Config
 from s3proxy.gateway.authenticate import Authenticator, OpenAuthenticator, SignatureAuthenticator, User
 from s3proxy.gateway.exchange import Gateway, Settings
+from s3proxy.gateway.pacing import Pacing
 from s3proxy.http1.connection import Incident
 from s3proxy.http1.limits import Limits
 from s3proxy.http1.server import HttpServer
+from s3proxy.node.commons import Seat
+from s3proxy.node.failures import StartError
+from s3proxy.node.listening import listeners_of
+from s3proxy.node.stores import Stores
 from s3proxy.s3.model import Owner
-from s3proxy.stores.local.layout import RootError
-from s3proxy.stores.local.store import LocalStore
 from s3proxy.telemetry import AccessLog, log_error
 
 
-class StartError(Exception):
-    """The node cannot start; the message is a sentence for the operator."""
-
-
-def run(config: Config) -> None:
+async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return.
 
+    Args:
+        config: of the node.
+        seat: of this worker; its sockets are closed.
+        on_ready: called when connections are accepted.
+
     Raises:
-        StartError: the port is taken, the root is missing or not writable, a log cannot be opened.
+        StartError: a store is missing or not writable, a log cannot be opened.
     """
-    if sys.getfilesystemencoding() != "utf-8":
-        raise StartError("file names are not in UTF-8 here, but keys are; set LANG=C.UTF-8 or PYTHONUTF8=1")
-    trio.run(_serve, config)
-
-
-async def _serve(config: Config) -> None:
     with _access_stream(config.log.access) as stream:
-        store = _open_store(config)
+        stores = None
         try:
-            listeners = await _listen(config.server.listen)
             async with trio.open_nursery() as background:
+                stores = await Stores.open(config, seat, background)
+                for job in stores.jobs:
+                    background.start_soon(job)
                 access_log = AccessLog(stream)
                 background.start_soon(access_log.run)
-                background.start_soon(store.maintain)
-                gateway = Gateway(store, _authenticator(config), _settings(config), access_log, jobs=background)
+                gateway = Gateway(
+                    stores.store, _authenticator(config), _settings(config, seat), access_log, jobs=background
+                )
                 server = HttpServer(gateway.answer, gateway.error_response, observe=_observe, limits=_limits(config))
                 background.start_soon(_drain_on_signal, server)
-                _announce(listeners)
+                on_ready()
                 gc.freeze()  # what exists by now stays; no collection needs to look at it again
-                await server.serve(listeners)
+                await server.serve(listeners_of(seat.sockets))
                 background.cancel_scope.cancel()
         finally:
-            with trio.CancelScope(shield=True):
-                await store.aclose()
+            if stores is not None:
+                with trio.CancelScope(shield=True):
+                    await stores.aclose()
 
 
-def _settings(config: Config) -> Settings:
-    return Settings(
-        region=config.server.region, domains=tuple(domain.encode("ascii") for domain in config.server.domains)
+def _settings(config: Config, seat: Seat) -> Settings:
+    domains = tuple(domain.encode("ascii") for domain in config.server.domains)
+    return Settings(region=config.server.region, domains=domains, pacing=_pacing(config, seat))
+
+
+def _pacing(config: Config, seat: Seat) -> Pacing | None:
+    limits = config.limits
+    if not limits.read_bytes_per_second and not limits.connection_read_bytes_per_second:
+        return None
+    return Pacing(
+        bytes_per_second=limits.read_bytes_per_second / seat.workers or None,
+        connection_bytes_per_second=limits.connection_read_bytes_per_second or None,
     )
 
 
@@ -95,60 +105,18 @@ def _limits(config: Config) -> Limits:
     )
 
 
-def _open_store(config: Config) -> LocalStore:
-    root = Path(config.store.root)
-    try:
-        if config.store.root == StoreConfig().root:
-            root.mkdir(exist_ok=True)  # the default may be made; a directory that was named must be there
-        return LocalStore.open(
-            root,
-            fsync=config.store.fsync,
-            read_only=config.store.read_only,
-            min_part_size=config.store.min_part_size,
-            upload_idle_seconds=config.store.upload_idle_days * 86400,
-        )
-    except OSError as error:
-        raise StartError(f'store.root = "{root}": cannot be made: {error.strerror}') from error
-    except RootError as error:
-        raise StartError(f"store.root: {error}") from error
-
-
-async def _listen(address: str) -> list[trio.SocketListener]:
-    host, port = split_address(address)
-    try:
-        return list(await trio.open_tcp_listeners(port, host=host, backlog=1024))
-    except OSError as error:
-        raise StartError(f"cannot listen on {address}: {_listen_reason(error)}") from error
-
-
-def _listen_reason(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "the port is taken; is another s3proxy running? Choose another with --listen"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return "this machine has no such address"
-    return error.strerror or str(error)
-
-
 @contextmanager
 def _access_stream(access: str) -> Iterator[TextIO | None]:
     if access == "off":
         yield None
-    elif access == "stderr":
-        yield sys.stderr
-    else:
-        try:
-            stream = Path(access).open("a", encoding="ascii")  # noqa: SIM115 (closed below; only opening may fail so)
-        except OSError as error:
-            raise StartError(f'log.access = "{access}": {error.strerror}') from error
-        with stream:
-            yield stream
-
-
-def _announce(listeners: list[trio.SocketListener]) -> None:
-    for listener in listeners:
-        host, port = listener.socket.getsockname()[:2]
-        sys.stderr.write(f"s3proxy ready on http://{f'[{host}]' if ':' in host else host}:{port}\n")
-    sys.stderr.flush()
+        return
+    try:
+        file = io.FileIO(os.dup(sys.stderr.fileno()) if access == "stderr" else access, "a")
+    except OSError as error:
+        raise StartError(f'log.access = "{access}": {error.strerror}') from error
+    # Without a buffer: what is flushed is one write, and so the lines of several workers do not mix.
+    with io.TextIOWrapper(file, encoding="ascii", write_through=True) as stream:
+        yield stream
 
 
 async def _drain_on_signal(server: HttpServer) -> None:

@@ -1,8 +1,7 @@
 """Requests to an under-store: a bounded number at once, and turns between clients when more are wanted."""
 
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 import trio
 
@@ -27,17 +26,26 @@ class FairLimiter:
     def __repr__(self) -> str:
         return f"<FairLimiter: {self._free} free, {sum(map(len, self._waiting.values()))} waiting>"
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Hold a slot within; waits for one without a deadline of its own."""
+    def slot(self) -> "Slot":
+        """A context within which a slot is held; waits for one without a deadline of its own."""
+        return Slot(self)
+
+    async def acquire(self) -> None:
+        """Wait for a slot; ``release`` gives it back."""
         if self._free:
             self._free -= 1  # nobody waits while a slot is free
         else:
             await self._wait(current_client.get())
-        try:
-            yield
-        finally:
-            self._pass_on()
+
+    def release(self) -> None:
+        """Pass a slot on to the client whose turn it is."""
+        if not self._waiting:
+            self._free += 1
+            return
+        client, turns = self._waiting.popitem(last=False)
+        turns.popleft().set()
+        if turns:
+            self._waiting[client] = turns  # behind all others
 
     async def _wait(self, client: str) -> None:
         turn = trio.Event()
@@ -50,18 +58,26 @@ class FairLimiter:
 
     def _give_up(self, client: str, turn: trio.Event) -> None:
         if turn.is_set():
-            self._pass_on()
+            self.release()
             return
         turns = self._waiting[client]
         turns.remove(turn)
         if not turns:
             del self._waiting[client]
 
-    def _pass_on(self) -> None:
-        if not self._waiting:
-            self._free += 1
-            return
-        client, turns = self._waiting.popitem(last=False)
-        turns.popleft().set()
-        if turns:
-            self._waiting[client] = turns  # behind all others
+
+class Slot:
+    """A context that holds a slot of a limiter; another task than the one that entered it may leave it."""
+
+    __slots__ = ("_limiter",)
+
+    def __init__(self, limiter: FairLimiter) -> None:
+        self._limiter = limiter
+
+    async def __aenter__(self) -> None:
+        await self._limiter.acquire()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._limiter.release()

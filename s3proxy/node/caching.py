@@ -1,0 +1,152 @@
+"""The block cache of one worker, put together from the configuration."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Never, Self
+
+import trio
+
+from s3proxy.cache.cache import BlockCache, FetchLimits
+from s3proxy.cache.eviction import Evictor, Watermarks
+from s3proxy.cache.failures import CacheIOError
+from s3proxy.cache.scrub import scrub
+from s3proxy.cache.shared import SharedWords
+from s3proxy.cache.tier import Tier
+from s3proxy.cache.usage import TierUsage
+from s3proxy.config import Config
+from s3proxy.node.commons import Seat, directory_of, geometry_of
+from s3proxy.stores.caching.shared_metadata import MetadataTable
+from s3proxy.telemetry import log_error
+
+_SCRUB_PAUSE_SECONDS = 600.0
+_TIERS = ("memory", "disk")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCache:
+    """What the stores of one worker are cached in.
+
+    *Closes:* ``aclose``, after the last fill.
+    """
+
+    blocks: BlockCache
+    tiers: tuple[Tier, ...]
+    evictors: tuple[Evictor, ...]
+    shared: SharedWords
+    limits: FetchLimits
+    table: MetadataTable | None
+    _resources: ExitStack
+
+    @classmethod
+    def open(cls, config: Config, seat: Seat, nursery: trio.Nursery) -> Self:
+        """Open the tiers that can be used; one that cannot be opened after all is left out and mentioned.
+
+        Args:
+            config: of the node.
+            seat: of this worker.
+            nursery: where fills run.
+        """
+        with ExitStack() as stack:
+            tiers = _open_tiers(config, seat, stack)
+            evictors = _evictors(config, tiers, seat.shared)
+            limits = _fetch_limits(config)
+            blocks = BlockCache(
+                tiers,
+                geometry_of(config),
+                nursery=nursery,
+                shared=seat.shared,
+                evictors=evictors,
+                limits=limits,
+            )
+            stack.callback(blocks.close)
+            table = _open_table(config, seat)
+            if table is not None:
+                stack.callback(table.close)
+            return cls(
+                blocks=blocks,
+                tiers=tuple(tiers),
+                evictors=tuple(evictors),
+                shared=seat.shared,
+                limits=limits,
+                table=table,
+                _resources=stack.pop_all(),
+            )
+
+    async def upkeep(self) -> Never:
+        """Keep the tiers to their sizes until cancelled."""
+        await self.blocks.upkeep()
+
+    async def scrub(self, bytes_per_second: int) -> Never:
+        """Read all blocks again and again, slowly, and drop damaged ones; until cancelled."""
+        stop = threading.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_set_when_cancelled, stop)
+            while True:
+                await trio.sleep(_SCRUB_PAUSE_SECONDS)
+                for tier in self.tiers:
+                    work = partial(scrub, tier, shared=self.shared, bytes_per_second=bytes_per_second, wait=stop.wait)
+                    await _scrub_once(work)
+
+    def close(self) -> None:
+        """Close every descriptor."""
+        self._resources.close()
+
+
+async def _set_when_cancelled(stop: threading.Event) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        stop.set()
+
+
+async def _scrub_once(work: Callable[[], object]) -> None:
+    try:
+        await trio.to_thread.run_sync(work)
+    except CacheIOError as error:
+        log_error(f"the scrub could not go on: {error}")
+
+
+def _open_tiers(config: Config, seat: Seat, stack: ExitStack) -> list[Tier]:
+    tiers = []
+    for name in seat.tiers:
+        size = config.memory_tier.size if name == "memory" else config.disk_tier.size
+        usage = TierUsage(seat.shared, _TIERS.index(name), size)
+        try:
+            tier = Tier(name, directory_of(config, name), usage=usage, shared=seat.shared)
+        except CacheIOError as error:
+            log_error(f"the {name} tier is off: {error}")
+            continue
+        stack.callback(tier.close)
+        tiers.append(tier)
+    return tiers
+
+
+def _evictors(config: Config, tiers: Sequence[Tier], shared: SharedWords) -> list[Evictor]:
+    """One for each tier; what a faster one evicts goes to the next slower one."""
+    watermarks = Watermarks(high=config.cache.high_watermark, low=config.cache.low_watermark)
+    made: list[Evictor] = []
+    below = None
+    for tier in reversed(tiers):
+        below = Evictor(tier, block_size=config.cache.block_size, shared=shared, below=below, watermarks=watermarks)
+        made.insert(0, below)
+    return made
+
+
+def _open_table(config: Config, seat: Seat) -> MetadataTable | None:
+    try:
+        return MetadataTable.open(seat.table, run=seat.shared.run, slots=config.cache.metadata_entries)
+    except OSError as error:
+        log_error(f"the workers share no metadata: {seat.table}: {os.strerror(error.errno or 0)}")
+        return None
+
+
+def _fetch_limits(config: Config) -> FetchLimits:
+    unit = config.cache.fragment_size
+    return FetchLimits(
+        max_fetch_bytes=config.cache.max_fetch_bytes // unit * unit,
+        max_prefetch_bytes=config.cache.prefetch_bytes,
+    )

@@ -1,0 +1,245 @@
+"""All stores of one worker, put together from the configuration: opened, cached where that pays, mounted."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from typing import Literal, Self
+
+import trio
+
+from s3proxy.config import DEFAULT_STORE, Config, MountConfig, StoreConfig
+from s3proxy.node.caching import NodeCache
+from s3proxy.node.commons import Seat, directory_of, geometry_of
+from s3proxy.node.failures import StartError
+from s3proxy.node.file_systems import is_on_network
+from s3proxy.s3.sigv4 import Credentials
+from s3proxy.stores.base import ObjectStore
+from s3proxy.stores.caching.store import CachingStore, Settings
+from s3proxy.stores.caching.writing import CacheThrough
+from s3proxy.stores.fairness import FairLimiter
+from s3proxy.stores.local.layout import RootError
+from s3proxy.stores.local.store import LocalStore
+from s3proxy.stores.mounts import Mounts
+from s3proxy.stores.routes import Mount, Outage
+from s3proxy.stores.s3 import store as s3_store
+from s3proxy.stores.s3.credentials import CredentialsProvider, FixedCredentials
+from s3proxy.stores.s3.endpoint import EndpointError
+from s3proxy.stores.s3.exchange import Patience
+from s3proxy.telemetry import log_error
+
+Job = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How a mount reads and writes."""
+
+    read: Literal["cache", "through"]
+    write: Literal["through", "cache-through"]
+    metadata_ttl_seconds: float
+
+
+@dataclass(slots=True, kw_only=True)
+class _UnderStore:
+    """A store as it is, and in the manners in which mounts use it."""
+
+    name: str
+    config: StoreConfig
+    store: ObjectStore | Outage
+    is_worth_caching: bool
+    is_cached: bool = False
+    """Some mount reads it through the cache, so that every write must be told."""
+    in_manner: dict[_Manner, ObjectStore] = field(default_factory=dict)
+
+
+class Stores:
+    """The stores of one worker; ``store`` is all of them as one.
+
+    *Closes:* ``aclose``, after the last operation. ``jobs`` run for as long as the worker does.
+    """
+
+    def __init__(self, config: Config, seat: Seat, nursery: trio.Nursery) -> None:
+        self.jobs: list[Job] = []
+        self._config = config
+        self._seat = seat
+        self._nursery = nursery
+        self._resources = AsyncExitStack()
+        self.cache: NodeCache | None = None
+        self._under: dict[str, _UnderStore] = {}
+        self.store: ObjectStore
+
+    @classmethod
+    async def open(cls, config: Config, seat: Seat, nursery: trio.Nursery) -> Self:
+        """Open everything that the configuration names.
+
+        Args:
+            config: of the node.
+            seat: of this worker.
+            nursery: where fills run; it must end before ``aclose`` is called.
+
+        Raises:
+            StartError: the default store cannot be opened, or a store is configured wrongly. Another one that is
+                not there only makes its own buckets unavailable.
+        """
+        stores = cls(config, seat, nursery)
+        try:
+            stores._open_all()
+        except BaseException:
+            await stores.aclose()
+            raise
+        return stores
+
+    async def aclose(self) -> None:
+        """Close the cache and every store."""
+        await self._resources.aclose()
+
+    def _open_all(self) -> None:
+        config = self._config
+        self._under[DEFAULT_STORE] = self._open_under(DEFAULT_STORE, config.store)
+        for named in config.stores:
+            self._under[named.name] = self._open_under(named.name, named)
+        default = MountConfig(bucket="*", read_only=False)
+        mounts = [*config.mount, default]
+        for mount in mounts:
+            under = self._under[mount.store]
+            under.is_cached |= self._manner_of(mount, under).read == "cache"
+        if any(under.is_cached for under in self._under.values()):
+            self._open_cache()
+        mounted = [self._mount(mount) for mount in mounts]
+        only = mounted[-1]
+        if len(mounted) == 1 and not only.is_read_only and isinstance(only.store, ObjectStore):
+            self.store = only.store  # nothing to choose between
+        else:
+            self.store = Mounts(mounted[:-1], only)
+
+    # Under-stores
+
+    def _open_under(self, name: str, config: StoreConfig) -> _UnderStore:
+        if config.kind == "s3":
+            store: ObjectStore | Outage = self._open_s3(name, config)
+            is_worth_caching = True
+        else:
+            store = self._open_local(name, config)
+            is_worth_caching = is_on_network(Path(config.root))
+        return _UnderStore(name=name, config=config, store=store, is_worth_caching=is_worth_caching)
+
+    def _open_local(self, name: str, config: StoreConfig) -> ObjectStore | Outage:
+        root = Path(config.root)
+        try:
+            if config.root == StoreConfig().root:
+                root.mkdir(exist_ok=True)  # the default may be made; a directory that was named must be there
+            store = LocalStore.open(
+                root,
+                fsync=config.fsync,
+                read_only=config.read_only,
+                min_part_size=config.min_part_size,
+                upload_idle_seconds=config.upload_idle_days * 86400,
+            )
+        except OSError as error:
+            raise StartError(f'{_path(name)}.root = "{root}": cannot be made: {error.strerror}') from error
+        except RootError as error:
+            if name == DEFAULT_STORE:
+                raise StartError(f"store.root: {error}") from error
+            log_error(f"store {name} is not there: {error}")
+            return Outage(str(error))
+        self._resources.push_async_callback(store.aclose)
+        if self._seat.worker == 0:
+            self.jobs.append(store.maintain)
+        return store
+
+    def _open_s3(self, name: str, config: StoreConfig) -> ObjectStore:
+        settings = s3_store.Settings(
+            endpoint=config.endpoint or None,
+            region=config.region,
+            addressing=None if config.addressing == "auto" else config.addressing,
+            ca_file=Path(config.ca_file) if config.ca_file else None,
+            patience=Patience(deadline=config.deadline_seconds),
+        )
+        try:
+            store = s3_store.S3Store.open(settings, credentials=_credentials(config), limiter=self._limiter(config))
+        except (EndpointError, OSError) as error:  # ssl.SSLError is an OSError
+            raise StartError(f"{_path(name)}: {error}") from error
+        self._resources.push_async_callback(store.aclose)
+        return store
+
+    def _limiter(self, config: StoreConfig) -> FairLimiter:
+        """This worker's part of what a store is asked at once."""
+        return FairLimiter(ceil((config.max_requests or self._config.limits.max_store_requests) / self._seat.workers))
+
+    # The cache
+
+    def _open_cache(self) -> None:
+        self.cache = NodeCache.open(self._config, self._seat, self._nursery)
+        self._resources.callback(self.cache.close)
+        if self.cache.tiers:
+            self.jobs.append(self.cache.upkeep)
+            if self._seat.worker == 0 and self._config.cache.scrub_bytes_per_second:
+                self.jobs.append(self._scrub)
+
+    async def _scrub(self) -> None:
+        assert self.cache is not None
+        await self.cache.scrub(self._config.cache.scrub_bytes_per_second)
+
+    def _manner_of(self, mount: MountConfig, under: _UnderStore) -> _Manner:
+        cache = self._config.cache
+        read = mount.read or cache.read
+        if read == "auto":
+            read = "cache" if under.is_worth_caching else "through"
+        ttl_seconds = mount.metadata_ttl_seconds
+        return _Manner(
+            read=read if self._seat.tiers else "through",
+            write=mount.write or cache.write,
+            metadata_ttl_seconds=cache.metadata_ttl_seconds if ttl_seconds < 0 else ttl_seconds,
+        )
+
+    def _in_manner(self, under: _UnderStore, manner: _Manner) -> ObjectStore | Outage:
+        """The store behind a cache, unless no mount of it has one."""
+        if isinstance(under.store, Outage) or self.cache is None or not under.is_cached:
+            return under.store
+        if manner not in under.in_manner:
+            under.in_manner[manner] = self._cached(under, under.store, manner, self.cache)
+        return under.in_manner[manner]
+
+    def _cached(self, under: _UnderStore, store: ObjectStore, manner: _Manner, cache: NodeCache) -> ObjectStore:
+        is_filled_by_writes = manner.write == "cache-through" and manner.read == "cache"
+        settings = Settings(
+            name=f"{under.name} {under.config.endpoint or under.config.root}",
+            metadata_ttl_seconds=manner.metadata_ttl_seconds,
+            read=manner.read,
+            write=CacheThrough(nursery=self._nursery, directory=directory_of(self._config, self._seat.tiers[0]))
+            if is_filled_by_writes
+            else None,
+            geometry=geometry_of(self._config),
+            max_fetch_bytes=cache.limits.max_fetch_bytes,
+        )
+        return CachingStore(store, cache.blocks, cache.shared, settings, table=cache.table)
+
+    # Mounts
+
+    def _mount(self, mount: MountConfig) -> Mount:
+        under = self._under[mount.store]
+        return Mount(
+            bucket=mount.bucket,
+            store=self._in_manner(under, self._manner_of(mount, under)),
+            store_name=under.name,
+            target_bucket=mount.target_bucket,
+            prefix=mount.prefix,
+            is_read_only=mount.read_only or under.config.read_only,
+        )
+
+
+def _credentials(config: StoreConfig) -> CredentialsProvider | None:
+    """Who signs; None for what botocore finds."""
+    if config.anonymous:
+        return FixedCredentials(None)
+    if config.access_key:
+        return FixedCredentials(
+            Credentials(access_key=config.access_key, secret_key=config.secret_key, region=config.region)
+        )
+    return None
+
+
+def _path(name: str) -> str:
+    return "store" if name == DEFAULT_STORE else f"stores.{name}"

@@ -1,0 +1,56 @@
+"""A worker: a process that a supervisor starts, and that does not outlive it.
+
+Its standard input brings a line that says what to serve (seating.py), and then nothing for as long as the supervisor
+lives. On its standard output it says ``ready`` when it accepts connections, or ``failed`` and why.
+"""
+
+import os
+import sys
+
+import trio
+
+from s3proxy.config import Config
+from s3proxy.node.commons import Seat
+from s3proxy.node.failures import StartError, first_failure
+from s3proxy.node.seating import take_seat
+from s3proxy.node.serve import serve
+
+READY = b"ready\n"
+FAILED = b"failed "
+
+
+def main() -> int:
+    """Serve until told to stop; returns the exit code."""
+    config, seat = take_seat(sys.stdin.buffer.readline())
+    failure = None
+    try:
+        trio.run(_serve, config, seat)
+    except* StartError as failures:
+        failure = first_failure(failures)
+    if failure is not None:
+        os.write(1, FAILED + str(failure).replace("\n", " ").encode("utf-8", "replace") + b"\n")
+        return 1
+    return 0
+
+
+async def _serve(config: Config, seat: Seat) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_end_with_supervisor, nursery.cancel_scope)
+        await serve(config, seat, _say_ready)
+        nursery.cancel_scope.cancel()
+
+
+def _say_ready() -> None:
+    os.write(1, READY)
+
+
+async def _end_with_supervisor(scope: trio.CancelScope) -> None:
+    """Cancel everything when the supervisor is gone: another may be starting, with the same port and tiers."""
+    async with trio.lowlevel.FdStream(os.dup(0)) as supervisor:
+        while await supervisor.receive_some():
+            pass
+    scope.cancel()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
