@@ -1,7 +1,7 @@
 """A node in this process: workers with caching stores of their own, over one store."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 
 from s3proxy.cache.blocks import Geometry
-from s3proxy.cache.cache import BlockCache
+from s3proxy.cache.cache import BlockCache, FetchLimits
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier import Tier
 from s3proxy.cache.tier_directory import prepare_directory
@@ -20,7 +20,9 @@ from s3proxy.stores.caching.shared_metadata import MetadataTable
 from s3proxy.stores.caching.store import CachingStore, Settings
 from tests.stores.caching.fakes import Clock, MemoryBlocks
 
+TIERS = ("memory", "disk")
 TIER_BYTES = 64 * 1024 * 1024
+GEOMETRY = Geometry()
 
 
 @dataclass(slots=True)
@@ -36,13 +38,18 @@ class Node:
 
     def worker(self, settings: Settings, blocks: Blocks | None = None) -> CachingStore:
         """One more worker, with its own view of what all share."""
-        words = SharedWords.attach(os.dup(self.words.fd), len(self.workers))
-        self.opened.callback(words.close)
+        words = self.view(len(self.workers))
         table = MetadataTable.open(self.directory / "metadata", run=words.run)
         self.opened.callback(table.close)
         made = CachingStore(self.store, blocks or MemoryBlocks(), words, settings, table=table, clock=self.clock)
         self.workers.append(made)
         return made
+
+    def view(self, number: int) -> SharedWords:
+        """The shared words as the worker of that number sees them."""
+        words = SharedWords.attach(os.dup(self.words.fd), number)
+        self.opened.callback(words.close)
+        return words
 
 
 @contextmanager
@@ -59,19 +66,28 @@ def settings(ttl: float = 10.0) -> Settings:
 
 
 @asynccontextmanager
-async def block_cache(directory: Path, words: SharedWords, *tiers: str) -> AsyncIterator[BlockCache]:
-    """A real cache with so many tiers of 64 MiB below a directory; fills end with it."""
-    geometry = Geometry()
-    with ExitStack() as opened:
-        made = []
-        for number, name in enumerate(tiers):
-            lock = prepare_directory(directory / name, geometry)
-            opened.callback(os.close, lock)
-            usage = TierUsage(words, number, TIER_BYTES)
-            made.append(Tier(name, directory / name, usage=usage, shared=words))
-            opened.callback(made[-1].close)
-        async with trio.open_nursery() as nursery:
-            cache = BlockCache(made, geometry, nursery=nursery, shared=words)
-            opened.callback(cache.close)
-            yield cache
+async def block_caches(
+    directory: Path,
+    all_words: Sequence[SharedWords],
+    *,
+    tiers: Sequence[str] = TIERS,
+    geometry: Geometry = GEOMETRY,
+    limits: FetchLimits = FetchLimits(),  # noqa: B008 - a value
+) -> AsyncIterator[list[BlockCache]]:
+    """Real caches, one for each worker's words, with tiers of 64 MiB below a directory; fills end with them."""
+    async with trio.open_nursery() as nursery:
+        with ExitStack() as opened:
+            for name in tiers:
+                opened.callback(os.close, prepare_directory(directory / name, geometry))
+            made = []
+            for words in all_words:
+                its_tiers = []
+                for number, name in enumerate(tiers):
+                    usage = TierUsage(words, number, TIER_BYTES)
+                    its_tiers.append(Tier(name, directory / name, usage=usage, shared=words))
+                    opened.callback(its_tiers[-1].close)
+                cache = BlockCache(its_tiers, geometry, nursery=nursery, shared=words, limits=limits)
+                opened.callback(cache.close)
+                made.append(cache)
+            yield made
             nursery.cancel_scope.cancel()

@@ -8,13 +8,12 @@ import pytest
 
 from s3proxy.stores.local.store import LocalStore
 from tests.stores.caching.asking import DATA, filled, read
-from tests.stores.caching.node import block_cache, running, settings
+from tests.stores.caching.node import block_caches, running, settings
 from tests.stores.contracts import CHECKS, Check, name_of
 from tests.stores.fakes import MemoryStore
 from tests.stores.local.leftovers import open_descriptors
 
 each_check = pytest.mark.parametrize("check", CHECKS, ids=name_of)
-TIERS = ("memory", "disk")
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ async def local_store(tmp_path: Path) -> AsyncIterator[LocalStore]:
 @pytest.mark.parametrize("ttl", [0.0, 10.0, math.inf])
 async def test_store_at_a_distance_behind_a_cache_keeps_the_contract(check: Check, ttl: float, tmp_path: Path) -> None:
     with running(MemoryStore(), tmp_path) as node:
-        async with block_cache(tmp_path, node.words, *TIERS) as blocks:
+        async with block_caches(tmp_path, [node.words]) as [blocks]:
             await check(node.worker(settings(ttl), blocks))
 
 
@@ -39,7 +38,7 @@ async def test_local_store_behind_a_cache_keeps_the_contract(
     check: Check, ttl: float, local_store: LocalStore, tmp_path: Path
 ) -> None:
     with running(local_store, tmp_path) as node:
-        async with block_cache(tmp_path, node.words, *TIERS) as blocks:
+        async with block_caches(tmp_path, [node.words]) as [blocks]:
             await check(node.worker(settings(ttl), blocks))
 
 
@@ -49,7 +48,7 @@ async def test_store_behind_a_cache_without_some_tier_keeps_the_contract(
     check: Check, tiers: tuple[str, ...], tmp_path: Path
 ) -> None:
     with running(MemoryStore(), tmp_path) as node:
-        async with block_cache(tmp_path, node.words, *tiers) as blocks:
+        async with block_caches(tmp_path, [node.words], tiers=tiers) as [blocks]:
             await check(node.worker(settings(), blocks))
 
 
@@ -57,7 +56,7 @@ async def test_nothing_stays_open_after_reads(tmp_path: Path) -> None:
     before = open_descriptors()
     store = MemoryStore()
     with running(store, tmp_path) as node:
-        async with block_cache(tmp_path, node.words, *TIERS) as blocks:
+        async with block_caches(tmp_path, [node.words]) as [blocks]:
             await filled(store)
             worker = node.worker(settings(), blocks)
             for header in (None, "bytes=5-70000", "bytes=-3", "bytes=0-0"):
