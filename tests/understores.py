@@ -68,6 +68,7 @@ class UnderStore:
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
                 for listed in page.get("Contents", ()):
                     client.delete_object(Bucket=name, Key=listed["Key"])
+            client.delete_bucket_tagging(Bucket=name)  # moto would give them to the next bucket of the name
             client.delete_bucket(Bucket=name)
         client.close()
 

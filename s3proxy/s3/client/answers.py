@@ -22,8 +22,8 @@ class MalformedAnswerError(Exception):
     """The store answered what is no answer to the question."""
 
 
-def parse_document(body: bytes, root: str) -> xml.Element:
-    """Parse the document of an answer whose root must be ``root``.
+def parse_document(body: bytes, root: str, alias: str | None = None) -> xml.Element:
+    """Parse the document of an answer whose root must be ``root``, or as some stores call it, ``alias``.
 
     White space before the declaration is what keeps a connection alive while a store works.
 
@@ -33,6 +33,8 @@ def parse_document(body: bytes, root: str) -> xml.Element:
     try:
         return xml.parse(body.lstrip(), root, max_bytes=MAX_DOCUMENT_BYTES, max_elements=_MAX_ELEMENTS)
     except S3Error:
+        if alias is not None:
+            return parse_document(body, alias)
         raise MalformedAnswerError(f"the answer is no {root} document") from None
 
 

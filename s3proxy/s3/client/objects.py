@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.header import decode_header
 from typing import Final
 from urllib.parse import urlencode
 
@@ -10,7 +12,14 @@ from s3proxy.http1.messages import Header
 from s3proxy.s3.checksums import is_checksum, trailer_name
 from s3proxy.s3.client import answers, hidden
 from s3proxy.s3.client.answers import Fields, MalformedAnswerError
-from s3proxy.s3.client.request import StoreRequest, etag_value, query, quoted_path, text_header
+from s3proxy.s3.client.request import (
+    StoreRequest,
+    etag_value,
+    query,
+    quoted_path,
+    text_header,
+    write_etag_value,
+)
 from s3proxy.s3.errors import S3Error
 from s3proxy.s3.model import (
     Bucket,
@@ -129,7 +138,8 @@ def parse_get(status: int, headers: Sequence[Header], length: int | None, asked:
         span, size = _content_range(fields, length)
     else:
         raise MalformedAnswerError(f"GET is answered with status {status}")
-    if asked is not None and span != _resolved(asked, size):
+    is_empty = status == 200 and not size  # then the whole of it is as good as a refusal
+    if asked is not None and not is_empty and span != _resolved(asked, size):
         raise MalformedAnswerError(f"{asked} is answered with {span.start} to {span.stop} of {size}, status {status}")
     return Arriving(_info_of(fields, size), span)
 
@@ -156,7 +166,7 @@ def _info_of(fields: Fields, size: int, selected: SelectedPart | None = None) ->
     if modified is None:
         raise MalformedAnswerError("an object without Last-Modified")
     user = {
-        name[len(_META_PREFIX) :].decode("latin-1"): value.decode("latin-1")
+        name[len(_META_PREFIX) :].decode("latin-1"): _user_text(value)
         for name, value in fields.items()
         if name.startswith(_META_PREFIX)
     }
@@ -190,6 +200,22 @@ def _metadata_of(fields: Fields, user: dict[str, str]) -> ObjectMetadata:
         website_redirect_location=text(b"x-amz-website-redirect-location"),
         user=user,
     )
+
+
+def _user_text(value: bytes) -> str:
+    """A value of user metadata: S3 gives what is not ASCII as encoded words, whatever form it came in.
+
+    Source: Amazon S3 User Guide, "Working with object metadata", user-defined object metadata; RFC 2047.
+    """
+    text = value.decode("latin-1")
+    if not text.startswith("=?"):
+        return text
+    try:
+        pieces = decode_header(text)
+    except (HeaderParseError, ValueError):
+        return text
+    decoded = b"".join(piece if isinstance(piece, bytes) else piece.encode("latin-1") for piece, _ in pieces)
+    return text if decoded.isascii() else decoded.decode("latin-1")  # what is ASCII, the store had no need to encode
 
 
 def checksum_in(fields: Fields) -> Checksum | None:
@@ -273,9 +299,9 @@ def write_conditions(conditions: WriteConditions) -> tuple[Header, ...]:
     """The preconditions that S3 has for every write."""
     headers = []
     if conditions.if_match is not None:
-        headers.append((b"if-match", etag_value(conditions.if_match)))
+        headers.append((b"if-match", write_etag_value(conditions.if_match)))
     if conditions.if_none_match is not None:
-        headers.append((b"if-none-match", etag_value(conditions.if_none_match)))
+        headers.append((b"if-none-match", write_etag_value(conditions.if_none_match)))
     return tuple(headers)
 
 

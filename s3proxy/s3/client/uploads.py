@@ -1,6 +1,8 @@
 """Requests about multipart uploads, each with how its answer is read."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 from s3proxy.s3 import xml
@@ -49,6 +51,17 @@ def require_upload_id(upload_id: UploadId) -> str:
     if _is_upload_id(upload_id) is None:
         raise S3Error(ErrorCode.NO_SUCH_UPLOAD)
     return upload_id
+
+
+@contextmanager
+def as_no_such_upload() -> Iterator[None]:
+    """Where an upload is asked for, a missing key is a missing upload, whatever the store calls it: Ceph, a key."""
+    try:
+        yield
+    except S3Error as error:
+        if error.code is ErrorCode.NO_SUCH_KEY:
+            raise S3Error(ErrorCode.NO_SUCH_UPLOAD) from error
+        raise
 
 
 def create_multipart_upload(operation: CreateMultipartUpload) -> StoreRequest:
@@ -190,7 +203,7 @@ def parse_parts(operation: ListParts, body: bytes) -> PartsPage:
     Raises:
         MalformedAnswerError: it is no such page, or one that leads nowhere.
     """
-    root = answers.parse_document(body, "ListPartsResult")
+    root = answers.parse_document(body, "ListPartsResult", alias="ListPartsResponse")
     texts = answers.texts(root)
     parts = tuple(_parsed_part(element) for element in answers.children(root, "Part"))
     numbers = [operation.part_number_marker, *(part.number for part in parts)]

@@ -10,6 +10,7 @@ from cachetools import LRUCache
 from s3proxy.s3.checksums import multipart_etag
 from s3proxy.s3.client import uploads
 from s3proxy.s3.errors import ErrorCode, S3Error
+from s3proxy.s3.listing import MAX_LISTED
 from s3proxy.s3.model import (
     AbortMultipartUpload,
     Bucket,
@@ -26,7 +27,7 @@ from s3proxy.s3.model import (
     UploadId,
     UploadsPage,
 )
-from s3proxy.stores.s3.exchange import Answer, Exchange
+from s3proxy.stores.s3.exchange import Exchange
 from s3proxy.stores.s3.looking import Looking
 from s3proxy.stores.s3.writing import Writing
 
@@ -84,31 +85,38 @@ class Multipart:
         of exactly these parts, this is what became of them.
         """
         _check_order(operation)
-        request = uploads.complete_multipart_upload(operation)
-        await self._check_size(operation)
+        expected = _etag_of(operation)
         try:
-            await self._writing.check_target(operation.bucket, operation.key, operation.conditions)
-            result = await self._exchange.ask(request, _parse_completed, is_slow=True)
+            await self._check_upload(operation)
         except S3Error as error:
-            info = await self._completed_before(operation) if error.code is ErrorCode.NO_SUCH_UPLOAD else None
-            if info is None:
+            info = await self._looking.current(operation.bucket, operation.key)
+            if error.code is not ErrorCode.NO_SUCH_UPLOAD or info is None or info.etag != expected:
                 raise
             return _result_of(info)
+        await self._writing.check_target(operation.bucket, operation.key, operation.conditions)
+        request = uploads.complete_multipart_upload(operation)
+        with uploads.as_no_such_upload():
+            result = await self._exchange.ask(
+                request, lambda answer: uploads.parse_completed(answer.body, 0), can_repeat=False, is_slow=True
+            )
         self._forget(operation)
         info = await self._looking.current(operation.bucket, operation.key)
-        # Of an object that was replaced at once, nobody needs the size.
-        return _result_of(info) if info is not None and info.etag == result.etag else result
+        if info is not None and info.etag == (result.etag or expected):
+            return _result_of(info)
+        return result  # of an object that was replaced at once, nobody needs the size
 
     async def abort(self, operation: AbortMultipartUpload) -> None:
         """Forget an upload and its parts."""
         request = uploads.abort_multipart_upload(operation)
         self._forget(operation)
-        await self._exchange.ask(request, lambda _: None, can_repeat=False)
+        with uploads.as_no_such_upload():
+            await self._exchange.ask(request, lambda _: None, can_repeat=False)
 
     async def list_parts(self, operation: ListParts) -> PartsPage:
         """One page of an upload's parts."""
         request = uploads.list_parts(operation)
-        return await self._exchange.ask(request, lambda answer: uploads.parse_parts(operation, answer.body))
+        with uploads.as_no_such_upload():
+            return await self._exchange.ask(request, lambda answer: uploads.parse_parts(operation, answer.body))
 
     async def list(self, operation: ListMultipartUploads) -> UploadsPage:
         """One page of the uploads in progress, in the store's order of those of one key."""
@@ -123,27 +131,24 @@ class Multipart:
     def _forget(self, operation: CompleteMultipartUpload | AbortMultipartUpload) -> None:
         self._kept.pop((operation.bucket, operation.key, operation.upload_id), None)
 
-    async def _check_size(self, operation: CompleteMultipartUpload) -> None:
-        """Check x-amz-mp-object-size, which only Amazon's S3 does by itself."""
+    async def _check_upload(self, operation: CompleteMultipartUpload) -> None:
+        """Make sure that the upload is there, and of x-amz-mp-object-size, which only Amazon's S3 checks by itself.
+
+        Ceph 16 answers 500 to the completion of an upload that it does not know.
+        """
+        asked = ListParts(bucket=operation.bucket, key=operation.key, upload_id=operation.upload_id, max_parts=1)
         if operation.object_size is None:
+            await self.list_parts(asked)
             return
         listed = {part.number for part in operation.parts}
-        asked = ListParts(bucket=operation.bucket, key=operation.key, upload_id=operation.upload_id)
         size, is_truncated = 0, True
         while is_truncated:
-            page = await self.list_parts(asked)
+            page = await self.list_parts(replace(asked, max_parts=MAX_LISTED))
             size += sum(part.size for part in page.parts if part.number in listed)
             asked = replace(asked, part_number_marker=page.next_part_number_marker)
             is_truncated = page.is_truncated
         if size != operation.object_size:
             raise S3Error(ErrorCode.INVALID_REQUEST, "The parts do not add up to the size in x-amz-mp-object-size.")
-
-    async def _completed_before(self, operation: CompleteMultipartUpload) -> ObjectInfo | None:
-        etags = [ETag(part.etag.strip('"')) for part in operation.parts]
-        if not all(map(_is_md5, etags)):
-            return None
-        info = await self._looking.current(operation.bucket, operation.key)
-        return info if info is not None and info.etag == multipart_etag(etags) else None
 
 
 def _check_order(operation: CompleteMultipartUpload) -> None:
@@ -153,8 +158,10 @@ def _check_order(operation: CompleteMultipartUpload) -> None:
         raise S3Error(ErrorCode.INVALID_PART_ORDER)
 
 
-def _parse_completed(answer: Answer) -> PutResult:
-    return uploads.parse_completed(answer.body, 0)
+def _etag_of(operation: CompleteMultipartUpload) -> ETag | None:
+    """What the object's ETag will be, where the parts' are the MD5s of their bytes."""
+    etags = [ETag(part.etag.strip('"')) for part in operation.parts]
+    return multipart_etag(etags) if all(map(_is_md5, etags)) else None
 
 
 def _result_of(info: ObjectInfo) -> PutResult:

@@ -10,7 +10,7 @@ many there are), and when an upload began, except in the list of uploads.
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -56,7 +56,7 @@ class Settings:
     bucket_seconds: float = 5.0
     """How long it may go unnoticed that another process changed a bucket."""
 
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
     """How long the store may take."""
 
     limits: ClientLimits | None = None

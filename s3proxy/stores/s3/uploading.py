@@ -1,7 +1,7 @@
 """A client's body on its way to the store: received, digested and sent at once, verified before its last byte goes.
 
-A store that has not got the whole body stores nothing. So the last byte is held back until the body was found to be what
-the client claimed, and otherwise the connection is closed.
+A store that has not got the whole body stores nothing. So the last byte is held back until the body was found to be
+what the client claimed, and otherwise the connection is closed.
 
 Checksums: that of a short body is known before it is sent, and goes into a header. That of a long one is known at the
 end only, be it that the client sends it in a trailer or that it is computed here, so it can only go into a trailer of

@@ -1,13 +1,11 @@
 """What changes single objects: the bytes of clients on their way to the store, deletions, conditions, tags."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import trio
 
 from s3proxy.body import Digests, IncomingBody
-from s3proxy.http1.messages import Header
 from s3proxy.s3 import conditions
 from s3proxy.s3.client import answers, buckets, objects, uploads
 from s3proxy.s3.client.request import StoreRequest
@@ -19,7 +17,6 @@ from s3proxy.s3.model import (
     DeleteObject,
     ETag,
     Key,
-    ObjectInfo,
     PutObject,
     PutResult,
     Tags,
@@ -66,12 +63,20 @@ class Writing:
     async def put_object(self, operation: PutObject, body: IncomingBody) -> PutResult:
         """Store an object."""
         request = objects.put_object(operation)
-        await self.check_target(operation.bucket, operation.key, operation.conditions)
-        return await self._store(request, body, can_repeat=operation.conditions.is_empty)
+        when = operation.conditions
+        await self.check_target(operation.bucket, operation.key, when)
+        try:
+            return await self._store(request, body, can_repeat=when.is_empty)
+        except S3Error as error:
+            if error.code is ErrorCode.NO_SUCH_KEY and when.is_empty:
+                # What else could a new object lack? Ceph says so when the bucket goes while the body comes.
+                raise S3Error(ErrorCode.NO_SUCH_BUCKET) from error
+            raise
 
     async def upload_part(self, operation: UploadPart, body: IncomingBody) -> PutResult:
         """Store a part."""
-        return await self._store(uploads.upload_part(operation), body, can_repeat=True)
+        with uploads.as_no_such_upload():
+            return await self._store(uploads.upload_part(operation), body, can_repeat=True)
 
     async def delete_object(self, operation: DeleteObject) -> None:
         """Remove an object.
