@@ -18,7 +18,7 @@ from typing import Final, Self
 from awscrt.checksums import crc32c
 
 from s3proxy.cache.atimes import set_atime
-from s3proxy.cache.block_layout import BlockLayout, build_entry, entry_words, parse_entry
+from s3proxy.cache.block_layout import BlockLayout, build_entry, parse_entries
 from s3proxy.cache.claims import Claim, take_claim
 from s3proxy.cache.range_locks import is_locked
 from s3proxy.cache.usage import TierUsage
@@ -47,8 +47,8 @@ class Block:
     """
 
     __slots__ = (
-        "_all", "_atime_ns", "_claims", "_crcs", "_layout", "_lock", "_present", "_signature", "_usage", "_users",
-        "_verified", "data_offset", "fd", "length", "tier", "unit_size", "units",
+        "_all", "_atime_ns", "_claims", "_crcs", "_entries", "_layout", "_lock", "_present", "_signature", "_usage",
+        "_users", "_verified", "data_offset", "fd", "length", "tier", "unit_size", "units",
     )  # fmt: skip
 
     def __init__(self, fd: int, layout: BlockLayout, *, tier: str, usage: TierUsage) -> None:
@@ -65,6 +65,7 @@ class Block:
         self._all = (1 << layout.units) - 1
         self._present = 0  # a bit for each unit that is there
         self._crcs = [0] * layout.units  # of those
+        self._entries = b""  # as they were at the last look
         self._verified = 0  # a bit for each unit that was sound when the file was as in _signature
         self._signature: tuple[int, int] | None = None
         self._claims: list[Claim] = []  # of this object, to find by offset what ``write`` goes on with
@@ -145,17 +146,19 @@ class Block:
 
     def _take_entries(self, entries: bytes, known: int) -> bool:
         """Take note of what entries say; whether those of the units in ``known`` say what they said before."""
+        if entries == self._entries:
+            return True
+        found = parse_entries(entries)
+        crcs = self._crcs
+        if any(known >> number & 1 and crc != crcs[number] for number, crc in found.items()):
+            return False
         present = 0
-        for number, word in enumerate(entry_words(entries)):
-            crc = parse_entry(word, number)
-            if crc is None:
-                continue
-            if known >> number & 1 and crc != self._crcs[number]:
-                return False
-            self._crcs[number] = crc
+        for number, crc in found.items():
+            crcs[number] = crc
             present |= 1 << number
         with self._lock:
             self._present |= present
+            self._entries = entries
         return not known & ~present
 
     # Whether it is sound
@@ -243,8 +246,9 @@ class Block:
             TierFullError: there is no room.
             CacheIOError: the block cannot be written.
         """
-        start, stop = self._aligned(start, stop)
-        claim = take_claim(self.fd, self._layout, self._usage, start, stop, free=self._end_claim)
+        span = self._aligned(start, stop)
+        present = self._present.bit_count() * self.unit_size
+        claim = take_claim(self.fd, self._layout, self._usage, span, present=present, free=self._end_claim)
         if claim is not None:
             self.share()
             self._claims.append(claim)

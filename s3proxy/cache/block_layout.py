@@ -17,7 +17,6 @@ bytes and entries of another block do not pass for this one's.
 
 import json
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -121,13 +120,7 @@ def build_entry(crc: int, unit: int) -> bytes:
     return struct.pack("<II", crc, crc ^ _MARK ^ unit)
 
 
-def parse_entry(word: int, unit: int) -> int | None:
-    """The CRC of a unit from its entry, read as one little-endian word; None when the unit is not there."""
-    crc = word & _WORD
-    return crc if word >> 32 == crc ^ _MARK ^ unit else None
-
-
-def entry_words(entries: bytes) -> Sequence[int]:
-    """Entries as they lie in the file, as words."""
-    words: Sequence[int] = struct.unpack(f"<{len(entries) // _ENTRY_BYTES}Q", entries)
-    return words
+def parse_entries(entries: bytes) -> dict[int, int]:
+    """The units that are there, with the CRCs of their bytes, from all entries of a block or the first of them."""
+    words = struct.unpack_from(f"<{len(entries) // _ENTRY_BYTES}Q", entries)
+    return {unit: word & _WORD for unit, word in enumerate(words) if word and word >> 32 == word & _WORD ^ _MARK ^ unit}

@@ -16,6 +16,8 @@ from s3proxy.cache.range_locks import try_lock
 from s3proxy.cache.unit_writer import UnitWriter
 from s3proxy.cache.usage import TierUsage
 
+Run = tuple[int, int]
+
 
 class Claim:
     """The right to write ``[start, stop)`` of a block, until it is released.
@@ -49,14 +51,23 @@ class Claim:
 
 
 def take_claim(
-    fd: int, layout: BlockLayout, usage: TierUsage, start: int, stop: int, *, free: Callable[[Claim], None]
+    fd: int, layout: BlockLayout, usage: TierUsage, span: Run, *, present: int, free: Callable[[Claim], None]
 ) -> Claim | None:
-    """Claim ``[start, stop)``, whole units, of an open block file; None when somebody has part of it.
+    """Claim whole units of an open block file; None when somebody has part of them.
+
+    Args:
+        fd: of the file.
+        layout: of it.
+        usage: of the tier.
+        span: start and stop of the units.
+        present: how many bytes of the block are there.
+        free: called with the claim once it is released.
 
     Raises:
         TierFullError: there is no room.
         CacheIOError: the file cannot be opened for writing, or the file system has no such locks.
     """
+    start, stop = span
     reserved = -(-(stop - start) // PAGE_BYTES) * PAGE_BYTES
     own_fd = _open_locked(fd, layout.data_offset + start, layout.data_offset + stop)
     if own_fd is None:
@@ -64,7 +75,8 @@ def take_claim(
     if not usage.reserve(reserved):
         os.close(own_fd)
         raise TierFullError(f"no room for {reserved} bytes")
-    return Claim(own_fd, UnitWriter(own_fd, layout, usage, reserved), start, stop, free=free)
+    writer = UnitWriter(own_fd, layout, usage, reserved=reserved, present=present)
+    return Claim(own_fd, writer, start, stop, free=free)
 
 
 def _open_locked(fd: int, start: int, stop: int) -> int | None:

@@ -17,13 +17,13 @@ from s3proxy.cache.counters import Counter
 from s3proxy.cache.failures import CacheIOError, DamagedBlockError, TierFullError, failure_of
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier_directory import BLOCKS, TEMPORARIES
+from s3proxy.cache.unit_writer import SECTOR_BYTES
 from s3proxy.cache.usage import TierUsage
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Access times say when a block was last given out, not when it was copied or scrubbed. What somebody put in
 # place of a block must not be followed, nor make us wait.
 _BLOCK: Final = os.O_RDONLY | os.O_NOATIME | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_SECTOR_BYTES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Tier:
                 replaced = self._allocated(name)
                 os.rename(temporary, name, src_dir_fd=self._temporaries_fd, dst_dir_fd=self._blocks_fd)
                 self.usage.removed(replaced)
-                self.usage.allocated(os.fstat(fd).st_blocks * _SECTOR_BYTES)
+                self.usage.allocated(os.fstat(fd).st_blocks * SECTOR_BYTES)
         except OSError as error:
             raise failure_of(error, f"copying a block to tier {self.name}") from error
         finally:
@@ -245,7 +245,7 @@ class Tier:
             raise CacheIOError(f"scanning tier {self.name}: {error}") from error
 
     def recount(self) -> list[Entry]:
-        """Find out what the tier really holds, and give all blocks. One at a time on a node.
+        """Find out what the tier really holds, and give all blocks. One at a time on a node, and once at its start.
 
         Raises:
             CacheIOError: the directory cannot be read.
@@ -270,14 +270,15 @@ class Tier:
 
     def _overhead(self) -> int:
         """Bytes of everything but published blocks."""
-        blocks = os.fspath(self.directory / BLOCKS)
-        total = 0
-        for directory, _, names, fd in os.fwalk(self.directory):
-            total += os.fstat(fd).st_blocks * _SECTOR_BYTES
-            for name in names if directory != blocks else ():
+        total = os.fstat(self._blocks_fd).st_blocks
+        for _, directories, names, fd in os.fwalk(self.directory):
+            if BLOCKS in directories:
+                directories.remove(BLOCKS)  # scanned already
+            total += os.fstat(fd).st_blocks
+            for name in names:
                 with contextlib.suppress(FileNotFoundError):
-                    total += os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks * _SECTOR_BYTES
-        return total
+                    total += os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks
+        return total * SECTOR_BYTES
 
     # Files
 
@@ -296,7 +297,7 @@ class Tier:
             os.ftruncate(fd, size)
             os.pwrite(fd, layout.header, 0)
             os.link(temporary, name, src_dir_fd=self._temporaries_fd, dst_dir_fd=self._blocks_fd)
-            self.usage.allocated(layout.data_offset)
+            self.usage.allocated(os.fstat(fd).st_blocks * SECTOR_BYTES)
             return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME)
 
     @contextlib.contextmanager
@@ -313,7 +314,7 @@ class Tier:
 
     def _allocated(self, name: str) -> int:
         try:
-            return os.stat(name, dir_fd=self._blocks_fd, follow_symlinks=False).st_blocks * _SECTOR_BYTES
+            return os.stat(name, dir_fd=self._blocks_fd, follow_symlinks=False).st_blocks * SECTOR_BYTES
         except FileNotFoundError:
             return 0
 
@@ -345,7 +346,7 @@ def _entries(fd: int) -> Iterator[Entry]:
             except FileNotFoundError:
                 continue
             if stat.S_ISREG(status.st_mode):
-                yield Entry(each.name, status.st_blocks * _SECTOR_BYTES, status.st_atime_ns)
+                yield Entry(each.name, status.st_blocks * SECTOR_BYTES, status.st_atime_ns)
 
 
 def _is_usable(fd: int, layout: BlockLayout) -> bool:

@@ -9,7 +9,8 @@ from s3proxy.cache.block_layout import BlockLayout, build_entry
 from s3proxy.cache.failures import failure_of
 from s3proxy.cache.usage import TierUsage
 
-_SECTOR_BYTES: Final = 512  # in which stat counts what is allocated, whatever the file system
+SECTOR_BYTES: Final = 512
+"""In which stat counts what is allocated, whatever the file system."""
 
 
 class UnitWriter:
@@ -20,11 +21,14 @@ class UnitWriter:
         layout: of it.
         usage: of the tier.
         reserved: bytes that were reserved for the range.
+        present: bytes of the block that are there.
     """
 
-    __slots__ = ("_charged", "_crc", "_fd", "_grown", "_layout", "_position", "_reserved", "_usage", "_written")
+    __slots__ = (
+        "_charged", "_crc", "_fd", "_grown", "_layout", "_position", "_reserved", "_spare", "_usage", "_written",
+    )  # fmt: skip
 
-    def __init__(self, fd: int, layout: BlockLayout, usage: TierUsage, reserved: int) -> None:
+    def __init__(self, fd: int, layout: BlockLayout, usage: TierUsage, *, reserved: int, present: int) -> None:
         self._fd = fd
         self._layout = layout
         self._usage = usage
@@ -34,6 +38,7 @@ class UnitWriter:
         self._written = 0
         self._grown = 0
         self._charged = 0
+        self._spare = max(os.fstat(fd).st_blocks * SECTOR_BYTES - layout.data_offset - present, 0)
 
     def write(self, offset: int, data: memoryview) -> list[tuple[int, int]]:
         """Write ``data``, which goes on where the last call ended or begins a unit.
@@ -49,7 +54,7 @@ class UnitWriter:
         try:
             before = os.fstat(self._fd).st_blocks
             self._put(self._layout.data_offset + offset, data)
-            self._charge(len(data), (os.fstat(self._fd).st_blocks - before) * _SECTOR_BYTES)
+            self._charge(len(data), (os.fstat(self._fd).st_blocks - before) * SECTOR_BYTES)
             if whole:
                 entries = b"".join(build_entry(crc, unit) for unit, crc in whole)
                 self._put(self._layout.entries_offset + 8 * whole[0][0], memoryview(entries))
@@ -91,11 +96,11 @@ class UnitWriter:
             data = data[count:]
 
     def _charge(self, written: int, grown: int) -> None:
-        # The file grew by a large page at once, or by what others wrote meanwhile, or does not tell before it has
-        # chosen its place on the disk: the larger sum of what was written and what it grew by is on the safe side.
+        # What the file grew by is exact where the file system tells it at once: also when a large page of a tmpfs was
+        # allocated in one go, then what follows in it costs nothing. One that tells later is not trusted.
         self._written += written
         self._grown += grown
-        due = max(self._written, self._grown) - self._charged
+        due = max(self._written - self._spare, self._grown) - self._charged
         if due > 0:
             self._charged += due
             self._usage.allocated(due)

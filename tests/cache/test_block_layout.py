@@ -4,16 +4,16 @@ from hypothesis import strategies as st
 
 from s3proxy.cache.block_layout import (
     build_entry,
-    entry_words,
     header_bytes,
     layout_of,
-    parse_entry,
+    parse_entries,
     parse_header,
 )
 from s3proxy.cache.blocks import PAGE_BYTES, BlockId, Geometry
 from tests.cache.making import BLOCK, GEOMETRY, UNIT, block_id
 
 WORDS = st.integers(0, 2**32 - 1)
+UNITS = st.integers(0, 1023)
 
 
 @pytest.mark.parametrize(
@@ -69,29 +69,34 @@ def test_header_of_absurd_length_is_none() -> None:
     assert header_bytes(HEADER[:24] + b"\xff\xff\xff\xff" + HEADER[28:]) is None
 
 
-@given(crc=WORDS, unit=st.integers(0, 2**20), other=st.integers(0, 2**20))
+def alone(entry: bytes, unit: int) -> bytes:
+    """Entries of which all but that of ``unit`` are empty."""
+    return bytes(8 * unit) + entry
+
+
+@given(crc=WORDS, unit=UNITS, other=UNITS)
 def test_entry_counts_for_its_own_unit_only(crc: int, unit: int, other: int) -> None:
-    (word,) = entry_words(build_entry(crc, unit))
-    assert parse_entry(word, unit) == crc
-    assert (parse_entry(word, other) == crc) == (unit == other)
+    assert parse_entries(alone(build_entry(crc, unit), other)) == ({unit: crc} if unit == other else {})
 
 
-@given(crc=WORDS, unit=st.integers(0, 2**20), bit=st.integers(0, 63))
-def test_entry_with_a_changed_bit_is_none(crc: int, unit: int, bit: int) -> None:
-    (word,) = entry_words(build_entry(crc, unit))
-    assert parse_entry(word ^ 1 << bit, unit) is None
+@given(crc=WORDS, unit=UNITS, bit=st.integers(0, 63))
+def test_entry_with_a_changed_bit_does_not_count(crc: int, unit: int, bit: int) -> None:
+    entry = bytearray(build_entry(crc, unit))
+    entry[bit // 8] ^= 1 << bit % 8
+    assert parse_entries(alone(bytes(entry), unit)) == {}
 
 
 @pytest.mark.parametrize("written", range(8))
-def test_entry_of_which_part_is_written_is_none(written: int) -> None:
-    entry = build_entry(0x01020304, 5)
-    (word,) = entry_words(entry[:written].ljust(8, b"\0"))
-    assert parse_entry(word, 5) is None
+def test_entry_of_which_part_is_written_does_not_count(written: int) -> None:
+    assert parse_entries(alone(build_entry(0x01020304, 5)[:written].ljust(8, b"\0"), 5)) == {}
 
 
-@given(st.integers(0, 2**20))
-def test_zeros_are_no_entry_of_any_unit(unit: int) -> None:
-    assert parse_entry(0, unit) is None
+def test_zeros_say_that_nothing_is_there() -> None:
+    assert parse_entries(bytes(8 * 16384)) == {}
+
+
+def test_entries_may_end_early() -> None:
+    assert parse_entries(build_entry(7, 0) + build_entry(9, 1)[:5]) == {0: 7}
 
 
 def test_seeds_of_two_blocks_differ_so_that_equal_bytes_do_not_prove_the_other() -> None:

@@ -1,5 +1,6 @@
 """What every tier does, on tmpfs and on a disk."""
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -271,3 +272,30 @@ def test_file_system_that_becomes_read_only_still_gives_its_blocks(small: Path, 
     for each in (block, made, again):
         each.release()
     tier.close()
+
+
+def test_no_descriptor_is_left_whatever_fails(
+    tier: Tier, tier_directory: Path, shared: SharedWords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tier, ID)
+    path_of(tier, block_id(1)).write_bytes(b"garbage")
+    before = len(os.listdir("/proc/self/fd"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for name in ("pwrite", "link", "rename", "fstat", "pread"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, fail)
+            for action in (
+                lambda: tier.make(block_id(2)).release(),
+                lambda: tier.find(block_id(1)),
+                lambda: tier.find_named(block_id(1).name),
+                lambda: tier.identify(block_id(1).name),
+                lambda: tier.adopt("name", UNIT, lambda fd: None),
+            ):
+                with contextlib.suppress(CacheIOError):
+                    action()
+        tier.remove(block_id(2).name)
+        path_of(tier, block_id(1)).write_bytes(b"garbage")
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -8,7 +8,7 @@ from awscrt.checksums import crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3proxy.cache.block_layout import entry_words, layout_of, parse_entry
+from s3proxy.cache.block_layout import layout_of, parse_entries
 from s3proxy.cache.failures import CacheIOError, TierFullError
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.unit_writer import UnitWriter
@@ -37,15 +37,13 @@ def usage() -> Iterator[TierUsage]:
 
 
 def published(fd: int) -> dict[int, int]:
-    entries = os.pread(fd, LAYOUT.data_offset - LAYOUT.entries_offset, LAYOUT.entries_offset)
-    crcs = {number: parse_entry(word, number) for number, word in enumerate(entry_words(entries))}
-    return {number: crc for number, crc in crcs.items() if crc is not None}
+    return parse_entries(os.pread(fd, LAYOUT.data_offset - LAYOUT.entries_offset, LAYOUT.entries_offset))
 
 
 @given(cuts=st.lists(st.integers(0, LENGTH), max_size=12))
 def test_bytes_in_any_pieces_publish_each_unit_when_it_is_whole(fd: int, usage: TierUsage, cuts: list[int]) -> None:
     os.ftruncate(fd, 0)
-    writer = UnitWriter(fd, LAYOUT, usage, 0)
+    writer = UnitWriter(fd, LAYOUT, usage, reserved=0, present=0)
     edges = sorted({0, *cuts, LENGTH})
     done: list[tuple[int, int]] = []
     for start, stop in pairwise(edges):
@@ -58,7 +56,7 @@ def test_bytes_in_any_pieces_publish_each_unit_when_it_is_whole(fd: int, usage: 
 
 def test_writing_begins_at_any_unit(fd: int, usage: TierUsage) -> None:
     os.ftruncate(fd, 0)
-    writer = UnitWriter(fd, LAYOUT, usage, 0)
+    writer = UnitWriter(fd, LAYOUT, usage, reserved=0, present=0)
     assert writer.write(3 * UNIT, memoryview(DATA)[3 * UNIT : 4 * UNIT + 7]) == UNITS[3:4]
     assert writer.write(UNIT, memoryview(DATA)[UNIT : 2 * UNIT]) == UNITS[1:2]
     assert published(fd) == dict([UNITS[1], UNITS[3]])
@@ -66,14 +64,14 @@ def test_writing_begins_at_any_unit(fd: int, usage: TierUsage) -> None:
 
 def test_bytes_that_neither_go_on_nor_begin_a_unit_are_a_bug(fd: int, usage: TierUsage) -> None:
     with pytest.raises(AssertionError, match="begins a unit"):
-        UnitWriter(fd, LAYOUT, usage, 0).write(1, memoryview(b"x"))
+        UnitWriter(fd, LAYOUT, usage, reserved=0, present=0).write(1, memoryview(b"x"))
 
 
 def test_account_is_what_the_file_takes(fd: int, shared: SharedWords) -> None:
     os.ftruncate(fd, 0)
     usage = TierUsage(shared, 0, 1 << 30)
     assert usage.reserve(6 * UNIT)
-    writer = UnitWriter(fd, LAYOUT, usage, 6 * UNIT)
+    writer = UnitWriter(fd, LAYOUT, usage, reserved=6 * UNIT, present=0)
     writer.write(0, memoryview(DATA)[: 2 * UNIT])
     assert usage.used_bytes() >= 6 * UNIT
     writer.close()
@@ -85,14 +83,14 @@ def test_refused_write_publishes_nothing(usage: TierUsage, kind: type[CacheIOErr
     fd = os.open(device, os.O_RDWR if device == "/dev/full" else os.O_RDONLY)
     try:
         with pytest.raises(kind):
-            UnitWriter(fd, LAYOUT, usage, 0).write(0, memoryview(DATA))
+            UnitWriter(fd, LAYOUT, usage, reserved=0, present=0).write(0, memoryview(DATA))
     finally:
         os.close(fd)
 
 
 def test_bytes_may_be_written_again_after_a_failure(fd: int, usage: TierUsage, tmp_path: Path) -> None:
     os.ftruncate(fd, 0)
-    writer = UnitWriter(fd, LAYOUT, usage, 0)
+    writer = UnitWriter(fd, LAYOUT, usage, reserved=0, present=0)
     writer.write(0, memoryview(DATA)[:100])
     kept = os.dup(fd)
     reader = os.open(tmp_path / "other", os.O_RDONLY | os.O_CREAT)
