@@ -2,7 +2,9 @@
 
     python -m tests.conformance.run --suite S3_TESTS --python VENV/bin/python --conf S3TESTS_CONF --ids FILE
 
-Prints what passed, and fails when a test fails that expected_failures.txt does not list, or passes though it does.
+With --store http://ACCESS_KEY:SECRET_KEY@HOST:PORT the server keeps the buckets in that S3, behind a cache and with two
+workers. Prints what passed, and fails when a test fails that expected_failures.txt does not list, or passes though it
+does.
 """
 
 import argparse
@@ -13,18 +15,36 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 EXPECTED_FAILURES = Path(__file__).with_name("expected_failures.txt")
 
 
-def server_config(conf: Path, root: Path) -> str:
+def store_config(store: str | None, folder: Path) -> str:
+    """The sections of the configuration that say where the buckets are."""
+    if store is None:
+        root = folder / "root"
+        root.mkdir()
+        return f'[store]\nroot = "{root}"\n'
+    url = urlsplit(store)
+    text = (
+        f'[store]\nkind = "s3"\nendpoint = "{url.scheme}://{url.hostname}:{url.port}"\n'
+        f'access_key = "{url.username}"\nsecret_key = "{url.password}"\n'
+    )
+    for tier, size in (("memory", "256 MiB"), ("disk", "1 GiB")):
+        directory = folder / tier
+        directory.mkdir()
+        text += f'[{tier}_tier]\ndirectory = "{directory}"\nsize = "{size}"\n'
+    return text
+
+
+def server_config(conf: Path, store: str, *, workers: int) -> str:
     """The server's TOML configuration with the users that the suite's own configuration names."""
     suite = configparser.RawConfigParser()
     suite.read(conf)
     listen = f"{suite['DEFAULT']['host']}:{suite['DEFAULT']['port']}"
-    text = (
-        f'[server]\nlisten = "{listen}"\n[auth]\nmode = "signature"\n[store]\nroot = "{root}"\n[log]\naccess = "off"\n'
-    )
+    text = f'[server]\nlisten = "{listen}"\nworkers = {workers}\n{store}'
+    text += '[auth]\nmode = "signature"\n[log]\naccess = "off"\n'
     for section in ("s3 main", "s3 alt", "s3 tenant"):
         user = suite[section]
         text += (
@@ -66,13 +86,13 @@ def main() -> int:
     parser.add_argument("--python", required=True)
     parser.add_argument("--conf", type=Path, required=True)
     parser.add_argument("--ids", type=Path, required=True)
+    parser.add_argument("--store", metavar="URL", help="an S3 to keep the buckets in, instead of a directory")
     parser.add_argument("only", nargs="*", help="run these test ids alone")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder, "root")
-        root.mkdir()
         config = Path(folder, "s3proxy.toml")
-        config.write_text(server_config(options.conf, root))
+        store = store_config(options.store, Path(folder))
+        config.write_text(server_config(options.conf, store, workers=1 if options.store is None else 2))
         with subprocess.Popen(
             [sys.executable, "-m", "s3proxy", "serve", "--config", config], stderr=subprocess.PIPE, text=True
         ) as server:
