@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from tests.signing import Keys
@@ -18,7 +19,9 @@ _START_SECONDS = 30
 _STOP_SECONDS = 20
 _READY = re.compile(rb"^s3proxy ready on http://127\.0\.0\.1:([0-9]+)\s*$", re.MULTILINE)
 
-Settings = Mapping[str, Mapping[str, object]]
+Table = Mapping[str, object]
+Settings = Mapping[str, Table | Sequence[Table]]
+"""Sections and keys of a configuration; a sequence of tables for ``[[mount]]`` and the like."""
 
 
 class StartError(Exception):
@@ -51,6 +54,14 @@ class Server:
             with suppress(FileNotFoundError):  # closed in the meantime
                 found.append(os.readlink(top / name))
         return sorted(path for path in found if os.path.dirname(path) != str(self.root))
+
+    def workers(self) -> list[int]:
+        """The processes that serve for it; none when it serves alone."""
+        found: set[int] = set()
+        for path in Path(f"/proc/{self.pid}/task").glob("*/children"):  # threads have children, too
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found.update(int(pid) for pid in path.read_text(encoding="ascii").split())
+        return sorted(found)
 
     def resident_bytes(self, field: str = "VmRSS") -> int:
         """Its memory, or with ``VmHWM`` the most that it had since ``reset_peak``."""
@@ -92,7 +103,7 @@ def started(
         root: the directory of the buckets.
         scratch: for the configuration and the logs.
         users: each one owns what it makes.
-        settings: further sections and keys of the configuration; None leaves a key out.
+        settings: further sections, keys and arrays of tables of the configuration; None leaves a key out.
     """
     server = start(root, scratch, users=users, settings=settings)
     try:
@@ -128,16 +139,30 @@ def configuration(root: Path, access: Path, *, users: Sequence[Keys] = (), setti
         "store": {"root": str(root), "fsync": False},
         "log": {"access": str(access)},
     }
+    arrays: dict[str, Sequence[Table]] = {}
     for name, values in (settings or {}).items():
-        sections[name] = {**sections.get(name, {}), **values}
+        if isinstance(values, Mapping):
+            sections[name] = {**sections.get(name, {}), **values}
+        else:
+            arrays[name] = values
     lines = []
     for name, section in sections.items():
-        given = {key: value for key, value in section.items() if value is not None}
-        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in given.items())]
+        lines += [f"[{name}]", *_lines_of(section)]
+    for name, tables in arrays.items():
+        for table in tables:
+            lines += [f"[[{name}]]", *_lines_of(table)]
     for user in users:
         lines += ["[[users]]", f'name = "{user.access_key}"', f'access_key = "{user.access_key}"']
         lines += [f'secret_key = "{user.secret_key}"']
     return "\n".join(lines) + "\n"
+
+
+def _lines_of(table: Table) -> list[str]:
+    return [f"{key} = {_toml(value)}" for key, value in table.items() if value is not None]
+
+
+def _toml(value: object) -> str:
+    return "inf" if value == inf else json.dumps(value)
 
 
 def remove_deep(top: Path) -> None:

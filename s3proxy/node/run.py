@@ -10,7 +10,6 @@ from s3proxy.config import Config
 from s3proxy.node.commons import Seat, made
 from s3proxy.node.failures import StartError, first_failure
 from s3proxy.node.listening import announce, listen
-from s3proxy.node.serve import serve
 from s3proxy.node.supervisor import Supervisor
 
 
@@ -31,6 +30,8 @@ def run(config: Config) -> None:
 
 
 async def _serve_alone(config: Config) -> None:
+    from s3proxy.node.serve import serve  # noqa: PLC0415 (a supervisor needs nothing of it)
+
     with made(config, 1) as commons:
         sockets = await listen(config.server.listen)
         seat = Seat(

@@ -1,4 +1,4 @@
-"""What a supervisor tells a worker that it started: a line of JSON on the worker's standard input."""
+"""What a supervisor tells a worker that it started, in a line of JSON on its standard input, and what that answers."""
 
 import json
 import os
@@ -8,6 +8,12 @@ from pathlib import Path
 from s3proxy.cache.shared import SharedWords
 from s3proxy.config import Config, dump, undump
 from s3proxy.node.commons import Commons, Seat
+
+READY = b"ready\n"
+"""What a worker says when it accepts connections."""
+
+FAILED = b"failed "
+"""What it says when it cannot, with the reason behind it and a line feed."""
 
 
 def inherited(commons: Commons, sockets: list[socket.socket]) -> tuple[int, ...]:

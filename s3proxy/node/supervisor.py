@@ -16,16 +16,16 @@ import trio
 
 import s3proxy
 from s3proxy.config import Config
-from s3proxy.node import worker
 from s3proxy.node.commons import Commons
 from s3proxy.node.failures import StartError
 from s3proxy.node.listening import announce
-from s3proxy.node.seating import encode_seat, inherited
+from s3proxy.node.seating import FAILED, READY, encode_seat, inherited
 from s3proxy.telemetry import log_error
 
+_MODULE = "s3proxy.node.worker"
 _MOST_FAILED_STARTS: Final = 5
-_FIRST_PAUSE_SECONDS: Final = 0.1
-_GRACE_SECONDS: Final = 10.0
+_FIRST_PAUSE_SECONDS = 0.1
+_GRACE_SECONDS: Final = 5.0
 """For workers to end, beyond the time that their requests have."""
 
 _LINE_BYTES: Final = 65_536
@@ -106,7 +106,7 @@ class Supervisor:
     async def _run_one(self, number: int) -> str:
         """Run a worker to its end; how that was, in words."""
         process = await trio.lowlevel.open_process(
-            [sys.executable, "-P", "-m", worker.__name__],
+            [sys.executable, "-P", "-m", _MODULE],
             stdin=PIPE,
             stdout=PIPE,
             pass_fds=inherited(self._commons, self._sockets),
@@ -144,11 +144,9 @@ class Supervisor:
         said = b""
         while len(said) < _LINE_BYTES and (more := await reports.receive_some()):
             said += more
-            if said == worker.READY:
+            if said == READY:
                 self._note_ready(number)
-        return (
-            said.removeprefix(worker.FAILED).decode(errors="replace").strip() if said.startswith(worker.FAILED) else ""
-        )
+        return said.removeprefix(FAILED).decode(errors="replace").strip() if said.startswith(FAILED) else ""
 
     def _note_ready(self, number: int) -> None:
         self._ready.add(number)

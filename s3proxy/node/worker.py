@@ -12,11 +12,8 @@ import trio
 from s3proxy.config import Config
 from s3proxy.node.commons import Seat
 from s3proxy.node.failures import StartError, first_failure
-from s3proxy.node.seating import take_seat
+from s3proxy.node.seating import FAILED, READY, take_seat
 from s3proxy.node.serve import serve
-
-READY = b"ready\n"
-FAILED = b"failed "
 
 
 def main() -> int:

@@ -1,0 +1,169 @@
+"""A node of several workers, seen from outside."""
+
+import os
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.integration.watched import wait_until
+from tests.server import Server, Settings, StartError, started
+
+MIB = 2**20
+TWO: Settings = {"server": {"workers": 2}}
+
+
+def send(server: Server, method: str, path: str, body: bytes | None = None) -> bytes:
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", data=body, method=method)
+    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 (our own server)
+        content: bytes = response.read()
+    return content
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def descriptors_of(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def said(server: Server) -> str:
+    return server.logs[1].read_text()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with started(tmp_path / "root", tmp_path / "scratch", settings=TWO) as server:
+        send(server, "PUT", "/bucket")
+        yield server
+
+
+def test_two_workers_serve_one_port(server: Server) -> None:
+    assert len(server.workers()) == 2
+    send(server, "PUT", "/bucket/key", b"data")
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: send(server, "GET", "/bucket/key"), range(200)))
+    assert set(answers) == {b"data"}
+    assert said(server).count("s3proxy ready on") == 1
+    wait_until(lambda: len(server.logs[0].read_text().splitlines()) >= 202, seconds=5)
+    lines = server.logs[0].read_text().splitlines()
+    assert len(lines) == 202
+    assert all(line.count(" GET ") + line.count(" PUT ") == 1 for line in lines)
+
+
+def test_killed_worker_is_replaced_and_the_node_serves_on(server: Server) -> None:
+    send(server, "PUT", "/bucket/key", b"data")
+    before = server.workers()
+    descriptors = descriptors_of(server.pid)
+    for _ in range(3):
+        victim, other = server.workers()
+        os.kill(victim, signal.SIGKILL)
+        for _ in range(10):
+            # The other one serves meanwhile; only a connection that the dead one had accepted is lost.
+            with suppress(ConnectionError):
+                assert send(server, "GET", "/bucket/key") == b"data"
+        wait_until(lambda: len(set(server.workers()) - {victim}) == 2, seconds=10)  # noqa: B023 (called here)
+        assert other in server.workers()
+    assert not set(before) <= set(server.workers())
+    assert "was ended by signal 9; starting another" in said(server)
+    wait_until(lambda: descriptors_of(server.pid) == descriptors, seconds=5)
+    assert descriptors_of(server.pid) == descriptors
+    assert server.stop() == 0
+
+
+def test_worker_that_is_told_to_end_finishes_its_requests_and_is_replaced(server: Server) -> None:
+    before = server.workers()
+    os.kill(before[0], signal.SIGTERM)
+    wait_until(lambda: len(set(server.workers()) - {before[0]}) == 2, seconds=10)
+    assert len(server.workers()) == 2
+    assert before[0] not in server.workers()
+
+
+def test_sigterm_lets_requests_in_flight_finish_and_refuses_new_ones(server: Server) -> None:
+    body = os.urandom(MIB)
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"PUT /bucket/late HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+        client.sendall(body[: MIB // 2])
+        time.sleep(0.3)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", server.port)).close()
+        client.sendall(body[MIB // 2 :])
+        assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+    assert server.process.wait(10) == 0
+    assert (server.root / "bucket" / "late").read_bytes() == body
+    assert "Traceback" not in said(server)
+
+
+def test_workers_do_not_outlive_their_supervisor(server: Server) -> None:
+    workers = server.workers()
+    server.kill()
+    wait_until(lambda: not any(map(is_alive, workers)), seconds=10)
+    assert not any(map(is_alive, workers))
+
+
+def test_worker_that_stops_answering_does_not_keep_the_node_from_ending(tmp_path: Path) -> None:
+    settings: Settings = {"server": {"workers": 2, "drain_seconds": 0}}
+    with started(tmp_path / "root", tmp_path / "scratch", settings=settings) as server:
+        os.kill(server.workers()[0], signal.SIGSTOP)
+        assert server.stop() == 0
+
+
+def test_node_whose_workers_cannot_start_says_why_once(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StartError, match=r"ended with code 1: s3proxy: log\.access = \"/absent/log\": No such file"),
+        started(tmp_path / "root", tmp_path, settings={**TWO, "log": {"access": "/absent/log"}}),
+    ):
+        pass
+
+
+def test_secrets_are_in_no_worker_s_command_line_or_environment(tmp_path: Path) -> None:
+    # RustFS GHSA-r54g-49rx-98cr: secrets where others see them.
+    stores = [
+        {"name": "far", "kind": "s3", "endpoint": "http://127.0.0.1:1", "access_key": "AK", "secret_key": "hush-hush"}
+    ]
+    with started(tmp_path / "root", tmp_path / "scratch", settings={**TWO, "stores": stores}) as server:
+        for pid in server.workers():
+            for name in ("cmdline", "environ"):
+                assert b"hush-hush" not in Path(f"/proc/{pid}/{name}").read_bytes()
+
+
+def test_mounts_show_the_buckets_of_another_directory(tmp_path: Path) -> None:
+    (tmp_path / "second" / "deep" / "raw").mkdir(parents=True)
+    (tmp_path / "second" / "deep" / "raw" / "a").write_bytes(b"data")
+    settings: Settings = {
+        **TWO,
+        "stores": [{"name": "second", "root": str(tmp_path / "second")}],
+        "mount": [
+            {"bucket": "lake", "store": "second", "target_bucket": "deep", "prefix": "raw/", "read_only": True},
+        ],
+    }
+    with started(tmp_path / "root", tmp_path / "scratch", settings=settings) as server:
+        assert send(server, "GET", "/lake/a") == b"data"
+        assert b"<Key>a</Key>" in send(server, "GET", "/lake")
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+            send(server, "PUT", "/lake/b", b"data")
+        assert b"read-only mount" in refused.value.read()
+        refused.value.close()
+
+
+def test_bodies_are_sent_no_faster_than_the_limit(tmp_path: Path) -> None:
+    settings: Settings = {"limits": {"connection_read_bytes_per_second": "2 MiB"}}
+    with started(tmp_path / "root", tmp_path / "scratch", settings=settings) as server:
+        send(server, "PUT", "/bucket")
+        send(server, "PUT", "/bucket/key", bytes(2 * MIB))
+        began = time.monotonic()
+        assert len(send(server, "GET", "/bucket/key")) == 2 * MIB
+        assert time.monotonic() - began > 0.8
