@@ -29,8 +29,6 @@ class _Found:
     """None for an object without an ETag."""
     arriving: Arriving | None = None
     """The answer, if it brings bytes for the cache along."""
-    opened: OpenObject | None = None
-    """The answer, if it brings bytes that cannot be cached."""
 
 
 class Opening:
@@ -75,9 +73,9 @@ class Opening:
         if operation.no_store and not self._entries.is_known(place):
             return await self._store.get_object(operation)
         found = await self._find(operation)
-        if found.entry is not None:
-            return self._cached(found.entry, operation, found.arriving)
-        return found.opened or await self._store.get_object(operation)
+        if found.entry is None:
+            return await self._store.get_object(operation)
+        return self._cached(found.entry, operation, found.arriving)
 
     async def describe(self, operation: HeadObject) -> ObjectInfo:
         """Describe an object; see ``ObjectStore.head_object``."""
@@ -181,7 +179,9 @@ class Opening:
         opened = await self._store.get_object(GetObject(bucket=place[0], key=place[1], range=first_range))
         info = opened.info
         if not info.etag:
-            return _Found(info=info, opened=opened)
+            await opened.aclose()
+            return _Found(info=info)
+        # S3 tells the checksum of an object with all of its bytes or none, mostly not with some of them.
         entry = self._entries.make(place, asking, info, is_complete=info.checksum is not None)
         span = _resolved(first_range, info.size)
         if span is None:
@@ -195,7 +195,8 @@ class Opening:
             if turn is not None:
                 turn.end()
 
-        return _Found(info=info, entry=entry, arriving=Arriving(opened, span, end))
+        first = -(-span.start // self._unit_size) * self._unit_size
+        return _Found(info=info, entry=entry, arriving=Arriving(opened, span, first, end))
 
     async def _head(self, place: Place, asking: Asking) -> _Found:
         info = await self._store.head_object(HeadObject(bucket=place[0], key=place[1]))

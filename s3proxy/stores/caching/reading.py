@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from s3proxy.body import Body, Chunk
 from s3proxy.cache.blocks import ObjectVersion
-from s3proxy.cache.source import Fetched, Source
+from s3proxy.cache.source import Excerpt, Fetched, Source
 from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.model import ByteRange, GetObject, ObjectInfo, ReadConditions
 from s3proxy.stores.base import ObjectChangedError, ObjectStore, OpenObject
@@ -89,21 +89,27 @@ class Arriving:
     Args:
         opened: by the store, taken over.
         span: what of it is on its way.
+        first: where the first whole unit of that begins.
         on_begun: called once, when these bytes are on their way into the cache or given up.
     """
 
-    __slots__ = ("_on_begun", "_opened", "_span")
+    __slots__ = ("_first", "_on_begun", "_opened", "_span")
 
-    def __init__(self, opened: OpenObject, span: ByteRange, on_begun: Callable[[], None]) -> None:
+    def __init__(self, opened: OpenObject, span: ByteRange, first: int, on_begun: Callable[[], None]) -> None:
         self._opened = opened
         self._span = span
+        self._first = first
         self._on_begun = on_begun
 
     async def fetched(self, wanted: ByteRange) -> Fetched | None:
-        """What is on its way, if the first of the ``wanted`` bytes is among it. Closes nothing."""
-        if not self._span.start <= wanted.start < self._span.stop:
+        """What is on its way in whole units, if the first of the ``wanted`` bytes is among it. Closes nothing."""
+        start, stop = self._first, self._span.stop
+        if not start <= wanted.start < stop:
             return None
-        return Fetched(start=self._span.start, stop=self._span.stop, body=await self._opened.read(self._span))
+        body = await self._opened.read(self._span)
+        if start > self._span.start:
+            body = Excerpt(body, start - self._span.start, stop - start)
+        return Fetched(start=start, stop=stop, body=body)
 
     async def aclose(self) -> None:
         """Let go of the answer, but not of a body that was taken, and let others open the object."""

@@ -31,7 +31,7 @@ class Settings:
     Attributes:
         name: of the store, the same in all workers and over restarts: blocks are found by it.
         metadata_ttl_seconds: for how long what the store said counts; 0 to infinity.
-        read: ``through`` reads everything from the store, while writes still tell the other workers.
+        read: ``through`` reads every object from the store, while writes still tell the other workers.
         write: fill the cache with the bodies of PutObject; None to leave that to their first reader.
         geometry: of the cache.
         max_fetch_bytes: the most that is asked for before the size of an object is known; whole units.

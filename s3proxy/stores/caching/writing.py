@@ -212,6 +212,11 @@ class TeedBody:
         """That of the body."""
         return self._body.length
 
+    @property
+    def checksum_algorithm(self) -> str | None:
+        """That of the body."""
+        return self._body.checksum_algorithm
+
     async def receive_into(self, buffer: memoryview) -> int:
         """Receive like the body."""
         return await self._body.receive_into(buffer)
