@@ -5,11 +5,9 @@ tier, and so do those that are being filled.
 """
 
 import contextlib
-import fcntl
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
@@ -22,7 +20,7 @@ from s3proxy.cache.pins import Pin, Pins
 from s3proxy.cache.range_locks import is_locked
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier import Entry, Tier, read_identity
-from s3proxy.cache.tier_directory import EVICTOR, remove_put_aside, remove_temporaries
+from s3proxy.cache.tier_directory import evicting, remove_put_aside, remove_temporaries
 
 PINNED_FRACTION: Final = 0.8
 """Of a tier, that pins may keep."""
@@ -97,7 +95,7 @@ class Evictor:
         """
         if not self.is_due:
             return 0
-        with self._turn() as has_turn:
+        with evicting(self.tier.directory) as has_turn:
             if not has_turn:
                 return 0
             if self._below is not None:
@@ -128,7 +126,7 @@ class Evictor:
         """
         give_up_at = time.monotonic() + patience_seconds
         while not self._has_room(count):
-            with self._turn() as has_turn:
+            with evicting(self.tier.directory) as has_turn:
                 if has_turn:
                     self._evict_bytes(count + min(_SPARE_BLOCKS * self._block_size, self.tier.usage.size_bytes // 4))
                     return self._has_room(count)
@@ -153,24 +151,6 @@ class Evictor:
         return is_here
 
     # Whose turn it is, and what comes first
-
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[bool]:
-        """Be the only one on the node who evicts from this tier; false when somebody else is."""
-        try:
-            fd = os.open(self.tier.directory / EVICTOR, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise CacheIOError(f"{self.tier.directory}: {error}") from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            os.close(fd)
 
     def _list(self) -> None:
         self._candidates = deque(sorted(self.tier.recount(), key=attrgetter("atime_ns")))

@@ -16,7 +16,7 @@ from s3proxy.cache.blocks import PAGE_BYTES, BlockId
 from s3proxy.cache.counters import Counter
 from s3proxy.cache.failures import CacheIOError, DamagedBlockError, TierFullError, failure_of
 from s3proxy.cache.shared import SharedWords
-from s3proxy.cache.tier_directory import BLOCKS, TEMPORARIES
+from s3proxy.cache.tier_directory import BLOCKS, TEMPORARIES, evicting
 from s3proxy.cache.unit_writer import SECTOR_BYTES
 from s3proxy.cache.usage import TierUsage
 
@@ -40,7 +40,8 @@ class Entry:
 class Tier:
     """The blocks below one directory, shared by all workers of a node. Blocks the thread wherever a disk may.
 
-    ``prepare_directory`` must have made the directory ready. ``close`` frees it.
+    ``prepare_directory`` must have made the directory ready. The first worker that opens it finds out what the tier
+    holds. ``close`` frees it.
 
     Args:
         name: for messages and counters.
@@ -66,6 +67,11 @@ class Tier:
                 raise
         except OSError as error:
             raise CacheIOError(f"{directory}: {error}") from error
+        try:
+            self._count_once()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the directories; open blocks stay open."""
@@ -245,7 +251,7 @@ class Tier:
             raise CacheIOError(f"scanning tier {self.name}: {error}") from error
 
     def recount(self) -> list[Entry]:
-        """Find out what the tier really holds, and give all blocks. One at a time on a node, and once at its start.
+        """Find out what the tier really holds, and give all blocks. Only within ``evicting``.
 
         Raises:
             CacheIOError: the directory cannot be read.
@@ -255,6 +261,12 @@ class Tier:
         found = sum(entry.allocated for entry in entries) + self._overhead()
         self.usage.after_count(begun, found)
         return entries
+
+    def _count_once(self) -> None:
+        if not self.usage.is_counted:
+            with evicting(self.directory, is_waiting=True):
+                if not self.usage.is_counted:
+                    self.recount()
 
     def free_bytes(self) -> int:
         """What the file system has left, whoever else uses it.

@@ -65,6 +65,32 @@ def prepare_directory(directory: Path, geometry: Geometry) -> int:
     return lock_fd
 
 
+@contextlib.contextmanager
+def evicting(directory: Path, *, is_waiting: bool = False) -> Iterator[bool]:
+    """Be the only one on the node who evicts from a tier or counts what it holds.
+
+    Yields:
+        Whether one is; false when somebody else is, unless ``is_waiting``.
+
+    Raises:
+        CacheIOError: the directory cannot be written.
+    """
+    try:
+        # Not for writing, as the lock of the node.
+        fd = os.open(directory / EVICTOR, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CacheIOError(f"{directory}: {error}") from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if is_waiting else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(fd)
+
+
 def remove_temporaries(directory: Path, *, older_than_seconds: float = _ABANDONED_SECONDS) -> None:
     """Remove files that whoever made them never published because it died.
 

@@ -38,6 +38,11 @@ class TierUsage:
         self._lock = threading.Lock()
         shared.clear_own(self._first + _RESERVED)
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether anybody on the node has looked at the disk since it started."""
+        return self._sum(_COUNTED) != 0
+
     def used_bytes(self) -> int:
         """What the tier holds and what is reserved of it, on all workers."""
         counted, allocated, removed, reserved = map(self._sum, (_COUNTED, _ALLOCATED, _REMOVED, _RESERVED))

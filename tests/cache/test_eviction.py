@@ -242,10 +242,9 @@ def test_pins_of_nearly_everything_are_kept_only_in_part(tier: Tier, shared: Sha
     assert len(names(tier)) * FILE == pytest.approx(PINNED_FRACTION * evictor.tier.usage.size_bytes, abs=2 * FILE)
 
 
-def test_tier_that_cannot_be_written_is_a_cache_error(
-    tier: Tier, shared: SharedWords, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tier_that_cannot_be_locked_is_a_cache_error(tier: Tier, shared: SharedWords) -> None:
     evictor = full_evictor(tier, shared, blocks(20))
+    (tier.directory / EVICTOR).unlink()
     (tier.directory / EVICTOR).mkdir()
     with pytest.raises(CacheIOError):
         evictor.run()

@@ -151,6 +151,21 @@ def test_usage_is_what_the_directory_takes_and_a_count_agrees(tier: Tier) -> Non
     assert tier.usage.used_bytes() == believed
 
 
+def test_first_who_opens_a_tier_after_a_restart_counts_what_it_holds(
+    tier: Tier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tier, ID)
+    words = SharedWords.create(1)
+    first = Tier("memory", tier.directory, usage=TierUsage(words, 0, 1 << 30), shared=words)
+    assert first.usage.used_bytes() == allocated(tier.directory)
+    monkeypatch.setattr(Tier, "recount", None)
+    second = Tier("memory", tier.directory, usage=TierUsage(words, 0, 1 << 30), shared=words)
+    assert second.usage.used_bytes() == first.usage.used_bytes()
+    for each in (first, second):
+        each.close()
+    words.close()
+
+
 def test_full_tier_makes_nothing_and_still_finds(tier_directory: Path, shared: SharedWords) -> None:
     put(tier := open_tier(tier_directory, shared), ID)
     tier.close()

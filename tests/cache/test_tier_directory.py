@@ -11,6 +11,7 @@ from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier_directory import (
     BLOCKS,
     TEMPORARIES,
+    evicting,
     prepare_directory,
     remove_put_aside,
     remove_temporaries,
@@ -76,3 +77,13 @@ def test_directory_that_cannot_be_made_is_a_cache_error(tmp_path: Path) -> None:
     for function in (lambda path: prepare_directory(path, GEOMETRY), remove_temporaries, remove_put_aside):
         with pytest.raises(CacheIOError):
             function(tmp_path / "file" / "tier")
+
+
+def test_one_at_a_time_evicts_and_who_waits_comes_next(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    with evicting(tmp_path) as first, evicting(tmp_path) as second:
+        assert (first, second) == (True, False)
+    with evicting(tmp_path, is_waiting=True) as third:
+        assert third
+    with pytest.raises(CacheIOError), evicting(tmp_path / "none"):
+        pass

@@ -48,7 +48,9 @@ def test_reservations_of_a_worker_that_died_end_with_its_replacement(shared: Sha
 def test_count_replaces_what_was_believed(usage: TierUsage, other: TierUsage) -> None:
     usage.allocated(700)
     other.removed(100)
+    assert not other.is_counted
     usage.after_count(usage.before_count(), 50)
+    assert other.is_counted
     assert other.used_bytes() == 50
     other.allocated(10)
     assert usage.used_bytes() == 60
