@@ -22,7 +22,7 @@ _CLIENTS = 8
 _OBJECT = 8 * MIB
 _OBJECTS = 12
 _DEADLINE_SECONDS = 5.0  # of the node with the store: far below what a client takes for a hang
-_SLACK = 8  # descriptors of connections to the store that are kept for a while
+_SLACK = 32  # connections to the store that are kept for a while; a leak would go into the hundreds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ TRIALS = (
     Trial(name="a few 503", rules=(_gets(Fault.UNAVAILABLE, fraction=0.2),), is_noticed=False),
     Trial(name="a storm of 503", rules=(_gets(Fault.UNAVAILABLE),)),
     Trial(name="resets always", rules=(Rule(fault=Fault.RESET),)),
-    Trial(name="cuts always", rules=(_gets(Fault.TRUNCATE, at=1000),)),
+    Trial(name="cuts always", rules=(_gets(Fault.TRUNCATE, at=200_000),)),
     Trial(name="whole objects to ranges", rules=(_gets(Fault.WHOLE),)),
     Trial(name="replaced amid an object", rules=(Rule(fault=Fault.OTHER_ETAG, skip=20),)),
     Trial(name="another ETag to who pins", rules=(_gets(Fault.UNPINNED, fraction=0.5),)),
@@ -75,7 +75,7 @@ def campaign(base: Path, *, seconds: float, seed: int, trials: Sequence[Trial] =
 
 def _try(cached: Cached, truths: Sequence[Truth], trial: Trial, chance: random.Random, seconds: float) -> None:
     require_all_right(cached.node.port, truths[:1])
-    descriptors = cached.node.descriptors() + _SLACK
+    descriptors = cached.descriptors() + _SLACK
     cached.relay.follow(*trial.rules)
     begin = time.monotonic()
     with Crowd(cached.node.port, truths, clients=_CLIENTS, seed=chance.randrange(2**30)) as crowd:
@@ -89,7 +89,7 @@ def _try(cached: Cached, truths: Sequence[Truth], trial: Trial, chance: random.R
     time.sleep(max(0.0, trial.refuse_seconds - seconds))
     cached.relay.follow()
     require_all_right(cached.node.port, truths)
-    now = settled(cached.node.descriptors, descriptors)
+    now = settled(cached.descriptors, descriptors)
     require(now <= descriptors, f"{trial.name}: {now} descriptors where at most {descriptors} should be open")
     require(b"Traceback" not in cached.node.logs[1].read_bytes(), f"{trial.name}: the node wrote a traceback")
 

@@ -113,19 +113,23 @@ def replace(path: Path, _others: Sequence[Path], chance: random.Random) -> None:
 
 
 def _kill_workers(cached: Cached, truths: Sequence[Truth], chance: random.Random, seconds: float) -> None:
-    """SIGKILL at random moments of fills and evictions; soon after, another worker serves."""
+    """SIGKILL at random moments of fills and evictions; soon after, another worker serves.
+
+    Not more often than one starts: a supervisor may give up on a worker that dies at each start.
+    """
     kills, slowest = 0, 0.0
     with Crowd(cached.node.port, truths, clients=_CLIENTS, seed=chance.randrange(2**30)) as crowd:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            time.sleep(chance.random() * 0.3)
+            time.sleep(0.5 + chance.random())
             workers = _workers(cached)
             if workers:
                 os.kill(chance.choice(workers), signal.SIGKILL)
                 kills += 1
             begin = time.monotonic()
             missing = settled(lambda: 2 - len(_workers(cached)), 0, seconds=_BACK_SECONDS)
-            require(missing == 0, f"{missing} workers are missing {_BACK_SECONDS:.0f} s after a kill")
+            last_words = cached.node.logs[1].read_text(errors="replace")[-500:]
+            require(missing == 0, f"{missing} workers are missing {_BACK_SECONDS:.0f} s after a kill: {last_words}")
             slowest = max(slowest, time.monotonic() - begin)
             crowd.require_right()
     require_all_right(cached.node.port, truths)
