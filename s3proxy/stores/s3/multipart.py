@@ -27,7 +27,7 @@ from s3proxy.s3.model import (
     UploadId,
     UploadsPage,
 )
-from s3proxy.stores.s3.exchange import Exchange
+from s3proxy.stores.s3.exchange import Answer, Exchange
 from s3proxy.stores.s3.looking import Looking
 from s3proxy.stores.s3.writing import Writing
 
@@ -85,25 +85,21 @@ class Multipart:
         of exactly these parts, this is what became of them.
         """
         _check_order(operation)
-        expected = _etag_of(operation)
+        when = operation.conditions
+        request = uploads.complete_multipart_upload(operation)
         try:
             await self._check_upload(operation)
+            await self._writing.check_target(operation.bucket, operation.key, when)
+            with uploads.as_no_such_upload():
+                result = await self._exchange.ask(request, _parse_completed, can_repeat=when.is_empty, is_slow=True)
         except S3Error as error:
-            info = await self._looking.current(operation.bucket, operation.key)
-            if error.code is not ErrorCode.NO_SUCH_UPLOAD or info is None or info.etag != expected:
+            info = await self._made(operation) if error.code is ErrorCode.NO_SUCH_UPLOAD else None
+            if info is None:
                 raise
             return _result_of(info)
-        await self._writing.check_target(operation.bucket, operation.key, operation.conditions)
-        request = uploads.complete_multipart_upload(operation)
-        with uploads.as_no_such_upload():
-            result = await self._exchange.ask(
-                request, lambda answer: uploads.parse_completed(answer.body, 0), can_repeat=False, is_slow=True
-            )
         self._forget(operation)
-        info = await self._looking.current(operation.bucket, operation.key)
-        if info is not None and info.etag == (result.etag or expected):
-            return _result_of(info)
-        return result  # of an object that was replaced at once, nobody needs the size
+        info = await self._made(operation, result.etag)
+        return result if info is None else _result_of(info)
 
     async def abort(self, operation: AbortMultipartUpload) -> None:
         """Forget an upload and its parts."""
@@ -130,6 +126,12 @@ class Multipart:
 
     def _forget(self, operation: CompleteMultipartUpload | AbortMultipartUpload) -> None:
         self._kept.pop((operation.bucket, operation.key, operation.upload_id), None)
+
+    async def _made(self, operation: CompleteMultipartUpload, etag: str = "") -> ObjectInfo | None:
+        """The object, if it is the one that was made of the listed parts; its ETag says so."""
+        expected = etag or _etag_of(operation)
+        info = await self._looking.current(operation.bucket, operation.key)
+        return info if info is not None and info.etag == expected else None
 
     async def _check_upload(self, operation: CompleteMultipartUpload) -> None:
         """Make sure that the upload is there, and of x-amz-mp-object-size, which only Amazon's S3 checks by itself.
@@ -162,6 +164,11 @@ def _etag_of(operation: CompleteMultipartUpload) -> ETag | None:
     """What the object's ETag will be, where the parts' are the MD5s of their bytes."""
     etags = [ETag(part.etag.strip('"')) for part in operation.parts]
     return multipart_etag(etags) if all(map(_is_md5, etags)) else None
+
+
+def _parse_completed(answer: Answer) -> PutResult:
+    # Of an object that was replaced as soon as it was made, nobody needs the size.
+    return uploads.parse_completed(answer.body, 0)
 
 
 def _result_of(info: ObjectInfo) -> PutResult:

@@ -43,6 +43,7 @@ class Trailer:
             algorithm: of the checksum.
             length: of the body, at least 1.
         """
+        self._algorithm = algorithm
         self._name = trailer_name(algorithm)
         self._decoded_length = length
         self.head = b"%x\r\n" % length
@@ -55,6 +56,7 @@ class Trailer:
             *(header for header in headers if header[0] != b"content-encoding"),
             (b"content-encoding", b",".join([*encodings, b"aws-chunked"])),
             (b"x-amz-decoded-content-length", b"%d" % self._decoded_length),
+            (b"x-amz-sdk-checksum-algorithm", self._algorithm.value.encode()),
             (b"x-amz-trailer", self._name),
         )
 
@@ -174,5 +176,9 @@ def headers_of_short(digests: Digests) -> tuple[Header, ...]:
     md5 = (b"content-md5", base64.b64encode(bytes.fromhex(digests.md5_hex)))
     if digests.checksum_algorithm is None or digests.checksum_base64 is None:
         return (md5,)
-    name = trailer_name(ChecksumAlgorithm(digests.checksum_algorithm))
-    return (md5, (name, digests.checksum_base64.encode()))
+    algorithm = ChecksumAlgorithm(digests.checksum_algorithm)
+    return (
+        md5,
+        (b"x-amz-sdk-checksum-algorithm", algorithm.value.encode()),
+        (trailer_name(algorithm), digests.checksum_base64.encode()),
+    )
