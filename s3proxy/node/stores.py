@@ -21,7 +21,7 @@ from s3proxy.stores.fairness import FairLimiter
 from s3proxy.stores.local.layout import RootError
 from s3proxy.stores.local.store import LocalStore
 from s3proxy.stores.mounts import Mounts
-from s3proxy.stores.routes import Mount, Outage
+from s3proxy.stores.routes import Mount, Outage, Routes
 from s3proxy.telemetry import log_error
 
 Job = Callable[[], Awaitable[None]]
@@ -63,7 +63,9 @@ class Stores:
         self._resources = AsyncExitStack()
         self.cache: NodeCache | None = None
         self._under: dict[str, _UnderStore] = {}
+        self._cached_mounts: set[str] = set()
         self.store: ObjectStore
+        self.routes: Routes
 
     @classmethod
     async def open(cls, config: Config, seat: Seat, nursery: trio.Nursery) -> Self:
@@ -90,6 +92,15 @@ class Stores:
         """Close the cache and every store."""
         await self._resources.aclose()
 
+    def identity_of(self, store_name: str) -> str:
+        """By what a store's blocks are found: another store that is given the same name does not find them."""
+        config = self._under[store_name].config
+        return f"{store_name} {config.root if config.kind == 'local' else config.endpoint or config.region}"
+
+    def is_cached(self, mount: Mount) -> bool:
+        """Whether what is read by way of a mount is kept."""
+        return mount.bucket in self._cached_mounts
+
     def limiter_of(self, config: StoreConfig) -> FairLimiter:
         """Bounds this worker's part of what a store is asked at once."""
         return FairLimiter(ceil((config.max_requests or self._config.limits.max_store_requests) / self._seat.workers))
@@ -103,15 +114,18 @@ class Stores:
         mounts = [*config.mount, default]
         for mount in mounts:
             under = self._under[mount.store]
-            under.is_cached |= self._manner_of(mount, under).read == "cache"
+            if self._manner_of(mount, under).read == "cache":
+                under.is_cached = True
+                self._cached_mounts.add(mount.bucket)
         if any(under.is_cached for under in self._under.values()):
             self._open_cache()
         mounted = [self._mount(mount) for mount in mounts]
         only = mounted[-1]
+        self.routes = Routes(mounted[:-1], only)
         if len(mounted) == 1 and not only.is_read_only and isinstance(only.store, ObjectStore):
             self.store = only.store  # nothing to choose between
         else:
-            self.store = Mounts(mounted[:-1], only)
+            self.store = Mounts(self.routes)
 
     # Under-stores
 
@@ -192,7 +206,7 @@ class Stores:
     def _cached(self, under: _UnderStore, store: ObjectStore, manner: _Manner, cache: NodeCache) -> ObjectStore:
         is_filled_by_writes = manner.write == "cache-through" and manner.read == "cache"
         settings = Settings(
-            name=f"{under.name} {under.config.endpoint or under.config.root}",
+            name=self.identity_of(under.name),
             metadata_ttl_seconds=manner.metadata_ttl_seconds,
             read=manner.read,
             write=CacheThrough(nursery=self._nursery, directory=directory_of(self._config, self._seat.tiers[0]))

@@ -25,6 +25,9 @@ from s3proxy.telemetry import log_error
 _MODULE = "s3proxy.node.worker"
 _MOST_FAILED_STARTS: Final = 5
 _FIRST_PAUSE_SECONDS = 0.1
+_LEAST_SECONDS: Final = 1.0
+"""From one start of a worker to the next, lest one that dies as soon as it serves takes a whole core."""
+
 _GRACE_SECONDS: Final = 5.0
 """For workers to end, beyond the time that their requests have."""
 
@@ -87,6 +90,7 @@ class Supervisor:
         """Run one worker after the other."""
         failed_starts = 0
         while not self._is_stopping:
+            begun = trio.current_time()
             reason = await self._run_one(number)
             if self._is_stopping:
                 return
@@ -94,6 +98,7 @@ class Supervisor:
                 self._ready.discard(number)
                 failed_starts = 0
                 log_error(f"worker {number} {reason}; starting another")
+                await trio.sleep_until(begun + _LEAST_SECONDS)
                 continue
             failed_starts += 1
             if not self._is_announced and reason.startswith("failed"):

@@ -7,7 +7,7 @@ own buckets with it.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
@@ -33,13 +33,12 @@ class Mounts(ObjectStore):
     *Closes:* nothing; whoever opened the stores closes them.
 
     Args:
-        mounts: the first one that fits a bucket counts, but exact names before patterns.
-        default: has all other buckets.
+        routes: to every bucket.
         clock: in seconds.
     """
 
-    def __init__(self, mounts: Sequence[Mount], default: Mount, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._routes = Routes(mounts, default)
+    def __init__(self, routes: Routes, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._routes = routes
         self._clock = clock
         self._next_complaints: dict[str, float] = {}
 

@@ -1,15 +1,10 @@
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import trio
 
 from s3proxy.config import Config
 from s3proxy.node import stores as node_stores
-from s3proxy.node.commons import Seat, made
 from s3proxy.node.failures import StartError
-from s3proxy.node.stores import Stores
 from s3proxy.s3.errors import ErrorCode
 from s3proxy.s3.model import Bucket
 from s3proxy.stores.base import StoreUnavailableError
@@ -17,36 +12,10 @@ from s3proxy.stores.caching.store import CachingStore
 from s3proxy.stores.local.store import LocalStore
 from s3proxy.stores.mounts import Mounts
 from s3proxy.stores.s3.store import S3Store
-from tests.node.configuring import configured, tier
-from tests.stores.local.leftovers import open_descriptors
+from tests.node.configuring import all_tiers, configured, opened
 from tests.stores.vocabulary import BUCKET, get, make_bucket, put, raises
 
 FAR = {"kind": "s3", "endpoint": "http://127.0.0.1:1", "anonymous": True, "deadline_seconds": 0.2}
-
-
-@asynccontextmanager
-async def opened(config: Config, *, worker: int = 0, workers: int = 1) -> AsyncIterator[Stores]:
-    """The stores of one worker; nothing of them stays open."""
-    before = open_descriptors()
-    with made(config, workers) as commons:
-        seat = Seat(
-            worker=worker, workers=workers, sockets=(), shared=commons.shared, tiers=commons.tiers, table=commons.table
-        )
-        stores = None
-        try:
-            async with trio.open_nursery() as nursery:
-                stores = await Stores.open(config, seat, nursery)
-                yield stores
-                nursery.cancel_scope.cancel()
-        finally:
-            if stores is not None:
-                with trio.CancelScope(shield=True):
-                    await stores.aclose()
-    assert open_descriptors() == before
-
-
-def all_tiers(tmp_path: Path) -> dict[str, object]:
-    return {"memory_tier": tier(tmp_path / "memory"), "disk_tier": tier(tmp_path / "disk")}
 
 
 async def test_directory_alone_is_served_as_it_is(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from s3proxy.s3.model import (
 from s3proxy.stores.base import ObjectStore, StoreUnavailableError
 from s3proxy.stores.local.store import LocalStore
 from s3proxy.stores.mounts import Mounts
-from s3proxy.stores.routes import Mount, Outage
+from s3proxy.stores.routes import Mount, Outage, Routes
 from tests.stores.bodies import body_of
 from tests.stores.contracts import CHECKS, Check, name_of
 from tests.stores.contracts_of_objects import AWKWARD_KEYS
@@ -61,7 +62,7 @@ class BelowAPrefix(Mounts):
 
     def __init__(self, under: ObjectStore) -> None:
         mount = Mount(bucket=BUCKET, store=under, store_name="under", target_bucket="deep", prefix=PREFIX)
-        super().__init__([mount], Mount(bucket="*", store=under, store_name="under"))
+        super().__init__(Routes([mount], Mount(bucket="*", store=under, store_name="under")))
         self._under = under
 
     async def create_bucket(self, operation: CreateBucket, owner: Owner) -> None:
@@ -101,6 +102,10 @@ async def local(tmp_path: Path) -> AsyncIterator[Local]:
     assert open_descriptors() == before
 
 
+def make_mounts(mounts: list[Mount], default: Mount, *, clock: Callable[[], float] = time.monotonic) -> Mounts:
+    return Mounts(Routes(mounts, default), clock=clock)
+
+
 def default(store: ObjectStore, name: str = "default") -> Mount:
     return Mount(bucket="*", store=store, store_name=name)
 
@@ -110,13 +115,13 @@ each_check = pytest.mark.parametrize("check", CHECKS, ids=name_of)
 
 @each_check
 async def test_default_store_alone_keeps_the_contract(check: Check, local: Local) -> None:
-    await check(Mounts([], default(local.first)))
+    await check(make_mounts([], default(local.first)))
 
 
 @each_check
 async def test_bucket_with_another_name_behind_keeps_the_contract(check: Check, local: Local) -> None:
     mount = Mount(bucket=BUCKET, store=local.second, store_name="second", target_bucket="behind")
-    await check(Mounts([mount], default(local.first)))
+    await check(make_mounts([mount], default(local.first)))
 
 
 @each_check
@@ -147,7 +152,7 @@ def mounted(here: ObjectStore, there: ObjectStore, *, is_read_only: bool = False
         prefix="raw/",
         is_read_only=is_read_only,
     )
-    return Mounts([lake], default(here, "here"))
+    return make_mounts([lake], default(here, "here"))
 
 
 async def test_object_of_a_mount_lies_in_its_store_below_the_prefix(stores: tuple[MemoryStore, MemoryStore]) -> None:
@@ -223,7 +228,7 @@ async def test_plain_mount_hands_the_very_same_operation_on() -> None:
 
     under = Recording()
     operation = DeleteObject(bucket=BUCKET, key=KEY)
-    await Mounts([], default(under)).delete_object(operation)
+    await make_mounts([], default(under)).delete_object(operation)
     assert under.seen is operation
 
 
@@ -236,7 +241,7 @@ async def test_list_buckets_merges_all_mounts(stores: tuple[MemoryStore, MemoryS
         await make_bucket(there, name)
     for name in ("team-b", "lake", "zoo"):
         await make_bucket(here, name)
-    mounts = Mounts(
+    mounts = make_mounts(
         [
             Mount(bucket="lake", store=there, store_name="there", target_bucket="deep", prefix="raw/"),
             Mount(bucket="team-*", store=there, store_name="there"),
@@ -257,7 +262,7 @@ async def test_store_that_is_away_hides_only_its_buckets_and_is_mentioned_once_i
     now = 0.0
     here, there = stores
     there.outage = StoreUnavailableError("connection refused")
-    mounts = Mounts(
+    mounts = make_mounts(
         [Mount(bucket="deep", store=there, store_name="there"), Mount(bucket="b*", store=there, store_name="there")],
         default(here, "here"),
         clock=lambda: now,
@@ -283,7 +288,7 @@ async def test_list_buckets_when_every_store_is_away_says_so(stores: tuple[Memor
 
 async def test_list_buckets_asks_all_stores_at_once(autojump_clock: trio.testing.MockClock) -> None:
     slow = [MemoryStore(latency_seconds=1) for _ in range(3)]
-    mounts = Mounts(
+    mounts = make_mounts(
         [Mount(bucket=f"b{number}", store=store, store_name=f"{number}") for number, store in enumerate(slow)],
         default(MemoryStore(latency_seconds=1)),
     )
@@ -296,7 +301,7 @@ async def test_store_that_could_not_be_opened_takes_only_its_own_buckets(
     stores: tuple[MemoryStore, MemoryStore], capsys: pytest.CaptureFixture[str]
 ) -> None:
     nas = Mount(bucket="nas", store=Outage("/mnt/nas: does not exist"), store_name="nas")
-    mounts = Mounts([nas], default(stores[0]))
+    mounts = make_mounts([nas], default(stores[0]))
     assert [info.name for info in await mounts.list_buckets()] == [BUCKET]
     assert "/mnt/nas: does not exist" in capsys.readouterr().err
     with pytest.raises(StoreUnavailableError, match="/mnt/nas: does not exist"):
@@ -321,7 +326,9 @@ async def test_bucket_with_another_name_behind_is_made_and_deleted_there(
     stores: tuple[MemoryStore, MemoryStore],
 ) -> None:
     here, there = stores
-    mounts = Mounts([Mount(bucket="lake", store=there, store_name="there", target_bucket="new")], default(here, "here"))
+    mounts = make_mounts(
+        [Mount(bucket="lake", store=there, store_name="there", target_bucket="new")], default(here, "here")
+    )
     await make_bucket(mounts, "lake")
     assert (await there.get_bucket(Bucket("new"))).owner == OWNER
     await mounts.put_bucket_tagging(Bucket("lake"), {"a": "b"})
@@ -387,7 +394,7 @@ async def test_copy_within_a_store_is_the_store_s_also_between_mounts() -> None:
     await make_bucket(under)
     await make_bucket(under, "deep")
     lake = Mount(bucket="lake", store=under, store_name="under", target_bucket="deep", prefix="raw/")
-    mounts = Mounts([lake], default(under, "under"))
+    mounts = make_mounts([lake], default(under, "under"))
     await put(mounts, b"data", "a", bucket="lake")
     await mounts.copy_object(
         CopyObject(bucket=BUCKET, key=Key("b"), source=CopySource(bucket=Bucket("lake"), key=Key("a")))
