@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -244,14 +245,22 @@ class Crowd:
                 reader.go.set()
 
 
-def require_all_right(port: int, truths: Sequence[Truth], *, piece: int = 4 * MIB) -> None:
-    """Read every object whole, in pieces, and require each byte to be right at once."""
-    with Connection(port, timeout=_HANG_SECONDS) as connection:
-        for truth in truths:
-            for start in range(0, truth.size, piece):
-                stop = min(truth.size, start + piece)
-                try:
-                    outcome = judge(read_range(connection, truth, start, stop), truth, start, stop)
-                except NoAnswerError:
-                    outcome = f"no answer: {truth.target!r} [{start}, {stop})"
-                require(outcome == "right", outcome)
+def require_all_right(port: int, truths: Sequence[Truth], *, piece: int = 4 * MIB, attempts: int = 1) -> None:
+    """Read every object whole, in pieces, and require each byte to be right.
+
+    ``attempts`` more than one is for objects that have just changed: an answer that was begun may then be cut.
+    """
+    for truth in truths:
+        for start in range(0, truth.size, piece):
+            outcomes = _outcomes(port, truth, start, min(truth.size, start + piece))
+            outcome = next((each for each in islice(outcomes, attempts) if not each.startswith("no answer")), "cut")
+            require(outcome == "right", f"{truth.target!r} from {start}: {outcome}")
+
+
+def _outcomes(port: int, truth: Truth, start: int, stop: int) -> Iterator[str]:
+    while True:
+        with Connection(port, timeout=_HANG_SECONDS) as connection:
+            try:
+                yield judge(read_range(connection, truth, start, stop), truth, start, stop)
+            except NoAnswerError:
+                yield "no answer"
