@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -167,3 +169,41 @@ def test_bodies_are_sent_no_faster_than_the_limit(tmp_path: Path) -> None:
         began = time.monotonic()
         assert len(send(server, "GET", "/bucket/key")) == 2 * MIB
         assert time.monotonic() - began > 0.8
+
+
+def test_cache_of_two_workers_answers_commands_also_after_one_was_killed(tmp_path: Path) -> None:
+    (tmp_path / "root" / "bucket").mkdir(parents=True)  # everybody's
+    (tmp_path / "root" / "bucket" / "key").write_bytes(os.urandom(9 * MIB))
+    with started(tmp_path / "root", tmp_path / "store") as store:
+        admin = tmp_path / "admin.sock"
+        settings: Settings = {
+            **TWO,
+            "store": {"kind": "s3", "endpoint": f"http://127.0.0.1:{store.port}", "root": None, "fsync": None}
+            | {"access_key": "any", "secret_key": "unchecked"},
+            "memory_tier": {"directory": str(tmp_path / "memory"), "size": "64 MiB"},
+            "disk_tier": {"directory": str(tmp_path / "disk"), "size": "64 MiB"},
+            "admin": {"socket": str(admin)},
+        }
+        with started(tmp_path / "none", tmp_path / "node", settings=settings) as node:
+            assert len(send(node, "GET", "/bucket/key")) == 9 * MIB
+            for _ in range(2):
+                assert b"100%" in command(admin, "status", "s3://bucket/")
+                workers = node.workers()
+                for pid in workers:
+                    os.kill(pid, signal.SIGKILL)
+                wait_until(lambda: len(set(node.workers()) - set(workers)) == 2, seconds=10)  # noqa: B023 (called here)
+            assert len(send(node, "GET", "/bucket/key")) == 9 * MIB
+            assert node.stop() == 0
+        assert not admin.exists()
+
+
+def command(socket_path: Path, *arguments: str) -> bytes:
+    """What ``s3proxy cache`` prints, once the node answers."""
+    call = [sys.executable, "-m", "s3proxy", "cache", *arguments, "--socket", str(socket_path)]
+    deadline = time.monotonic() + 20
+    done = subprocess.run(call, capture_output=True, check=False, timeout=30)
+    while done.returncode == 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        done = subprocess.run(call, capture_output=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
