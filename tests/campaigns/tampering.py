@@ -122,12 +122,11 @@ def _kill_workers(cached: Cached, truths: Sequence[Truth], chance: random.Random
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             time.sleep(0.5 + chance.random())
-            workers = _workers(cached)
-            if workers:
-                os.kill(chance.choice(workers), signal.SIGKILL)
-                kills += 1
+            victim = chance.choice(_workers(cached))
+            os.kill(victim, signal.SIGKILL)
+            kills += 1
             begin = time.monotonic()
-            missing = settled(lambda: 2 - len(_workers(cached)), 0, seconds=_BACK_SECONDS)
+            missing = settled(partial(_missing, cached, victim), 0, seconds=_BACK_SECONDS)
             last_words = cached.node.logs[1].read_text(errors="replace")[-500:]
             require(missing == 0, f"{missing} workers are missing {_BACK_SECONDS:.0f} s after a kill: {last_words}")
             slowest = max(slowest, time.monotonic() - begin)
@@ -135,6 +134,10 @@ def _kill_workers(cached: Cached, truths: Sequence[Truth], chance: random.Random
     require_all_right(cached.node.port, truths)
     say("workers killed", f"{kills}, another one is there within {slowest:.1f} s")
     say("  what clients met", dict(crowd.outcomes.counts))
+
+
+def _missing(cached: Cached, victim: int) -> int:
+    return 2 - len(set(_workers(cached)) - {victim})
 
 
 def _workers(cached: Cached) -> list[int]:
@@ -163,13 +166,13 @@ def _with_read_only_tiers(base: Path, truths: Sequence[Truth], chance: random.Ra
         with cached_node(base / "read-only", root=base / "root", tiers=tiers) as cached:
             with Crowd(cached.node.port, truths, clients=_CLIENTS, seed=chance.randrange(2**30)) as crowd:
                 time.sleep(seconds / 3)
-                refused = _remount(crowd, tiers, "ro")
+                remounted = _remount(crowd, tiers, "ro")
                 time.sleep(seconds / 3)
                 _remount(crowd, tiers, "rw")
                 time.sleep(seconds / 3)
             _require_only_right(crowd)
             require_all_right(cached.node.port, truths)
-    say("tiers that are read-only", "" if refused else "SKIPPED: files in them were being written all the time")
+    say("tiers that are read-only", ", ".join(remounted) or "SKIPPED: files in them were open for writing all the time")
     say("  what clients met", dict(crowd.outcomes.counts))
 
 
@@ -199,10 +202,10 @@ def _unmount(directory: Path) -> None:
     subprocess.run(["umount", directory], check=True)
 
 
-def _remount(crowd: Crowd, directories: Sequence[Path], mode: str) -> bool:
-    """Between two exchanges, since the kernel refuses while a file is open for writing; whether all were."""
+def _remount(crowd: Crowd, directories: Sequence[Path], mode: str) -> list[str]:
+    """Between two exchanges, since the kernel refuses while a file is open for writing; which of them were."""
     with crowd.paused():
-        return all(settled(partial(_remount_one, path, mode), 0) == 0 for path in directories)
+        return [path.name for path in directories if settled(partial(_remount_one, path, mode), 0, seconds=3) == 0]
 
 
 def _remount_one(directory: Path, mode: str) -> int:

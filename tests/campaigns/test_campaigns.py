@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.campaigns import disconnects, fuzz, kill9, listing, memory
+from tests.campaigns import capacity, disconnects, faults, fuzz, kill9, listing, memory, tampering
+from tests.campaigns.cached import MIB
 
 
 def test_nothing_is_lost_when_the_server_is_killed_amid_writes(tmp_path: Path) -> None:
@@ -25,3 +26,18 @@ def test_damaged_requests_are_answered_and_leave_nothing_open(tmp_path: Path) ->
 def test_clients_that_go_away_leave_nothing_open(tmp_path: Path) -> None:
     # Ceph CVE-2019-3821 (descriptors of half-open connections), CVE-2020-1700 (of disconnected clients).
     disconnects.campaign(tmp_path, connections=600, steps=24)
+
+
+def test_damaged_blocks_full_tiers_and_killed_workers_give_no_wrong_byte(tmp_path: Path) -> None:
+    tampering.campaign(tmp_path, seconds=8, seed=1)
+
+
+def test_store_that_resets_refuses_and_lies_is_read_right_or_not_at_all(tmp_path: Path) -> None:
+    chosen = {"a reset in each third body", "a few 503", "whole objects to ranges"}
+    trials = [trial for trial in faults.TRIALS if trial.name in chosen]
+    assert len(trials) == len(chosen)
+    faults.campaign(tmp_path, seconds=3, seed=1, trials=trials)
+
+
+def test_tiers_keep_their_sizes_while_much_more_is_read(tmp_path: Path) -> None:
+    capacity.campaign(tmp_path, workers=2, memory=16 * MIB, disk=64 * MIB, total=512 * MIB)
