@@ -3,8 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3proxy.s3.errors import ErrorCode, S3Error
-from s3proxy.s3.model import ByteRange, ETag, ObjectInfo, ObjectMetadata, Part
-from s3proxy.s3.ranges import check_copy_range, content_range, parse_copy_range, part_range, resolve_range
+from s3proxy.s3.model import ByteRange, ETag, ObjectInfo, ObjectMetadata, Part, SelectedPart
+from s3proxy.s3.ranges import (
+    check_copy_range,
+    content_range,
+    parse_copy_range,
+    part_range,
+    resolve_range,
+    satisfiable_form,
+)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +149,36 @@ def test_part_that_does_not_exist_is_invalid_part_number(sizes: tuple[int, ...],
 
 def test_content_range_is_inclusive() -> None:
     assert content_range(ByteRange(4, 8), 11) == "bytes 4-7/11"
+
+
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        ("bytes=0-9", "bytes=0-9"),
+        ("Bytes=007-", "bytes=7-"),
+        ("bytes=-5", "bytes=-5"),
+        ("bytes=0-99999999999999999999", f"bytes=0-{2**63 - 1}"),
+        ("bytes=-0", None),
+        ("bytes=-", None),
+        ("bytes=5-4", None),
+        ("bytes=0-1,2-3", None),
+        ("lines=0-1", None),
+    ],
+)
+def test_range_that_is_passed_on_means_the_same(header: str, form: str | None) -> None:
+    assert satisfiable_form(header) == form
+    if form is not None:
+        assert resolve_range(form, 10) == resolve_range(header, 10)
+
+
+def test_part_that_the_store_selected_lies_where_it_says() -> None:
+    info = ObjectInfo(
+        size=9,
+        etag=ETag("e-2"),
+        last_modified_ns=0,
+        metadata=ObjectMetadata(),
+        selected_part=SelectedPart(2, ByteRange(5, 9), 2),
+    )
+    assert part_range(info, 2) == ByteRange(5, 9)
+    with pytest.raises(S3Error):
+        part_range(info, 3)

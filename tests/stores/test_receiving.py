@@ -14,6 +14,7 @@ class Body(Arriving):
     """An ``IncomingBody`` that nothing is claimed of."""
 
     length: int | None = None
+    checksum_algorithm: str | None = None
 
     def digest(self, data: memoryview) -> None:
         pass

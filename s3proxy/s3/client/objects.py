@@ -315,7 +315,7 @@ def delete_object(bucket: Bucket, key: Key, *, if_match: str | None = None) -> S
 
     Source: S3 API DeleteObject.
     """
-    headers = () if if_match is None else ((b"if-match", etag_value(if_match)),)
+    headers = () if if_match is None else ((b"if-match", write_etag_value(if_match)),)
     return StoreRequest(method=b"DELETE", bucket=bucket, key=key, headers=headers)
 
 

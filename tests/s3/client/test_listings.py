@@ -43,7 +43,7 @@ def test_pages_through_a_store_like_s3_are_those_of_the_keys(
     keys: set[str], delimiter: str, prefix: str, most: int, does_url: bool
 ) -> None:
     infos = {
-        Key(key): model.ObjectInfo(size=1, etag=ETag("e"), last_modified_ns=10**18, metadata=model.ObjectMetadata())
+        key: model.ObjectInfo(size=1, etag=ETag("e"), last_modified_ns=10**18, metadata=model.ObjectMetadata())
         for key in keys
     }
     query = ListQuery(prefix=prefix, delimiter=delimiter, max_keys=most)

@@ -20,6 +20,7 @@ from s3proxy.s3.model import (
     ObjectInfo,
     ObjectMetadata,
     Part,
+    SelectedPart,
 )
 from tests.s3.responses.reading import headers_of, read
 
@@ -214,3 +215,18 @@ def test_attributes_page_through_parts() -> None:
     }
     rest = _attributes(MULTIPART, replace(ATTRIBUTES, part_number_marker=1))["ObjectParts"]
     assert (rest["IsTruncated"], [part["PartNumber"] for part in rest["Parts"]]) == (False, [2])
+
+
+SELECTED = replace(INFO, selected_part=SelectedPart(2, ByteRange(5, 9), 3))
+
+
+def test_part_of_a_store_that_only_counts_parts_has_their_count() -> None:
+    response = responses.head_object(replace(HEAD, part_number=2), SELECTED, ByteRange(5, 9))
+    assert dict(response.headers)[b"x-amz-mp-parts-count"] == b"3"
+
+
+def test_attributes_of_a_store_that_only_counts_parts_are_their_count() -> None:
+    operation = GetObjectAttributes(bucket=GET.bucket, key=GET.key, attributes=frozenset({"ObjectParts"}))
+    body = responses.get_object_attributes(operation, SELECTED).body
+    assert isinstance(body, bytes)
+    assert b"<ObjectParts><PartsCount>3</PartsCount></ObjectParts>" in body

@@ -19,6 +19,12 @@ QUICK = Patience(deadline=0.5, answer=0.3, slow_answer=0.5)
 Answer = bytes
 
 
+class Cut(bytes):
+    """An answer after which the server closes."""
+
+    __slots__ = ()
+
+
 def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
     """A response; ``headers`` may announce another length than that of ``body``."""
     fields = {"Content-Length": str(len(body)), **(headers or {})}
@@ -50,7 +56,7 @@ def spanned(data: bytes, start: int, size: int, etag: str = "e") -> Answer:
 
 @dataclass(slots=True)
 class Script:
-    """Gives one answer after another, whatever connection the request comes by; an empty one closes it."""
+    """Gives one answer after another, whatever connection the request comes by."""
 
     answers: list[Answer]
     requests: list[Received] = field(default_factory=list)
@@ -58,9 +64,10 @@ class Script:
     async def __call__(self, peer: Peer) -> None:
         while True:
             self.requests.append(await peer.request())
-            if not (given := self.answers.pop(0)):
-                return
+            given = self.answers.pop(0)
             await peer.send(given)
+            if isinstance(given, Cut):
+                return
 
     def asked(self) -> list[str]:
         """Method and target of each request."""

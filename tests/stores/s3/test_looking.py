@@ -1,0 +1,95 @@
+from dataclasses import replace
+
+import pytest
+
+from s3proxy.s3.errors import ErrorCode, S3Error
+from s3proxy.s3.model import ByteRange, GetObject, HeadObject, ReadConditions, SelectedPart
+from tests.stores.s3.scripted import answer, described, refusal, s3_of, spanned, stored
+from tests.stores.vocabulary import BUCKET, KEY, head, raises
+
+GET = GetObject(bucket=BUCKET, key=KEY)
+NO_TAGS = refusal(404, "NoSuchTagSet")
+
+
+@pytest.mark.parametrize(
+    ("operation", "given", "asked_for"),
+    [
+        (GET, stored(b"data"), (None, None)),
+        (replace(GET, range="bytes=1-2"), spanned(b"at", 1, 4), ("bytes=1-2", None)),
+        (replace(GET, range="BYTES=1-" + "9" * 20), spanned(b"ata", 1, 4), (f"bytes=1-{2**63 - 1}", None)),
+        (replace(GET, conditions=ReadConditions(if_match=("e",))), described(4), (None, '"e"')),
+        (replace(GET, conditions=ReadConditions(if_match=("*",))), described(4), (None, "*")),
+    ],
+)
+async def test_read_that_the_store_can_judge_is_one_request(
+    operation: GetObject, given: bytes, asked_for: tuple[str | None, str | None]
+) -> None:
+    given = given if given[-4:] != b"\r\n\r\n" else given + b"data"
+    async with s3_of(given) as (store, script):
+        await (await store.get_object(operation)).aclose()
+    assert script.asked() == ["GET /bucket/a/key"]
+    assert (script.header("range"), script.header("if-match")) == asked_for
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        replace(GET, conditions=ReadConditions(if_none_match=("e",))),
+        replace(GET, conditions=ReadConditions(if_match=("e", "f"))),
+        replace(GET, conditions=ReadConditions(if_match=())),
+        replace(GET, conditions=ReadConditions(if_match=("e",), if_unmodified_since=0)),
+        replace(GET, range="bytes=0-1", if_range='"e"'),
+        replace(GET, range="bytes=0-1,3-4"),
+        replace(GET, range="bytes=-0"),
+        replace(GET, range="lines=1-2"),
+    ],
+)
+async def test_read_that_the_gateway_has_to_judge_begins_with_a_head(operation: GetObject) -> None:
+    async with s3_of(described(4)) as (store, script):
+        opened = await store.get_object(operation)
+        assert opened.info.size == 4
+        await opened.aclose()
+    assert script.asked() == ["HEAD /bucket/a/key"]
+
+
+async def test_range_that_cannot_be_satisfied_tells_the_size() -> None:
+    async with s3_of(answer(416, b"", {"Content-Range": "bytes */4"})) as (store, _):
+        with pytest.raises(S3Error) as caught:
+            await store.get_object(replace(GET, range="bytes=9-"))
+    assert (caught.value.code, caught.value.headers) == (ErrorCode.INVALID_RANGE, {"Content-Range": "bytes */4"})
+
+
+async def test_read_of_a_part_learns_where_it_lies() -> None:
+    fields = {"Content-Length": "2", "Content-Range": "bytes 2-3/9", "x-amz-mp-parts-count": "4"}
+    part = answer(206, b"", {"ETag": '"e-4"', "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT", **fields})
+    async with s3_of(part, spanned(b"ta", 2, 9, etag="e-4")) as (store, script):
+        opened = await store.get_object(replace(GET, part_number=2))
+        assert (opened.info.size, opened.info.selected_part) == (9, SelectedPart(2, ByteRange(2, 4), 4))
+        await (await opened.read(ByteRange(2, 4))).aclose()
+    assert script.asked() == ["HEAD /bucket/a/key?partNumber=2", "GET /bucket/a/key"]
+
+
+async def test_part_that_is_missing_is_named() -> None:
+    async with s3_of(answer(416)) as (store, _):
+        with raises(ErrorCode.INVALID_PART_NUMBER):
+            await store.head_object(HeadObject(bucket=BUCKET, key=KEY, part_number=9))
+
+
+async def test_missing_object_and_missing_bucket_are_told_apart_where_no_document_says() -> None:
+    async with s3_of(answer(404), NO_TAGS, answer(404)) as (store, script):
+        for _ in range(2):
+            with raises(ErrorCode.NO_SUCH_KEY):
+                await head(store)
+    assert len(script.requests) == 3  # the bucket is known by then
+    async with s3_of(answer(404), refusal(404, "NoSuchBucket")) as (store, _):
+        with raises(ErrorCode.NO_SUCH_BUCKET):
+            await head(store)
+    async with s3_of(answer(404), refusal(403, "AccessDenied")) as (store, _):
+        with raises(ErrorCode.NO_SUCH_KEY):
+            await head(store)
+
+
+async def test_head_that_is_refused_is_denied() -> None:
+    async with s3_of(answer(403)) as (store, _):
+        with raises(ErrorCode.ACCESS_DENIED):
+            await head(store)

@@ -1,0 +1,88 @@
+import pytest
+
+from s3proxy.http1.messages import ConnectionLostError
+from s3proxy.s3.model import ByteRange, GetObject
+from s3proxy.stores.base import ObjectChangedError, StoreUnavailableError
+from tests.stores.bodies import bytes_of
+from tests.stores.s3.scripted import Cut, answer, refusal, s3_of, spanned, stored
+from tests.stores.vocabulary import BUCKET, KEY
+
+GET = GetObject(bucket=BUCKET, key=KEY)
+
+
+async def test_span_that_is_on_its_way_costs_no_second_request() -> None:
+    async with s3_of(stored(b"data")) as (store, script):
+        opened = await store.get_object(GET)
+        assert await bytes_of(await opened.read(ByteRange(0, 4))) == b"data"
+        await opened.aclose()
+    assert len(script.requests) == 1
+
+
+async def test_other_span_is_asked_for_and_pinned() -> None:
+    async with s3_of(stored(b"data", etag="e"), spanned(b"at", 1, 4)) as (store, script):
+        opened = await store.get_object(GET)
+        assert await bytes_of(await opened.read(ByteRange(1, 3))) == b"at"
+        await opened.aclose()
+    assert (script.header("range"), script.header("if-match")) == ("bytes=1-2", '"e"')
+
+
+async def test_empty_span_is_asked_for_nowhere_and_leaves_what_is_on_its_way() -> None:
+    async with s3_of(stored(b"data")) as (store, script):
+        opened = await store.get_object(GET)
+        assert await bytes_of(await opened.read(ByteRange(2, 2))) == b""
+        assert await bytes_of(await opened.read(ByteRange(0, 4))) == b"data"
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        refusal(412, "PreconditionFailed"),
+        refusal(404, "NoSuchKey"),
+        refusal(416, "InvalidRange"),
+        spanned(b"at", 1, 4, etag="other"),
+        spanned(b"at", 1, 5),
+    ],
+)
+async def test_version_that_is_gone_is_changed(changed: bytes) -> None:
+    async with s3_of(stored(b"data", etag="e"), changed) as (store, _):
+        opened = await store.get_object(GET)
+        with pytest.raises(ObjectChangedError):
+            await opened.read(ByteRange(1, 3))
+        await opened.aclose()
+
+
+async def test_object_without_an_etag_is_known_by_size_and_time() -> None:
+    async with s3_of(stored(b"data", etag=""), spanned(b"at", 1, 4, etag="")) as (store, script):
+        opened = await store.get_object(GET)
+        assert opened.info.etag == ""
+        assert await bytes_of(await opened.read(ByteRange(1, 3))) == b"at"
+    assert script.header("if-match") is None
+
+
+async def test_other_bytes_than_asked_for_are_never_given() -> None:
+    # rclone CVE-2026-71310: 200 to a Range
+    async with s3_of(stored(b"data", etag="e"), stored(b"data", etag="e")) as (store, _):
+        opened = await store.get_object(GET)
+        with pytest.raises(StoreUnavailableError, match="bytes=1-2"):
+            await opened.read(ByteRange(1, 3))
+
+
+async def test_body_that_breaks_off_is_lost_and_not_short() -> None:
+    async with s3_of(Cut(stored(b"data", {"Content-Length": "5"}))) as (store, _):
+        opened = await store.get_object(GET)
+        body = await opened.read(ByteRange(0, 5))
+        with pytest.raises(ConnectionLostError):
+            await bytes_of(body)
+
+
+async def test_object_that_is_not_read_is_closed() -> None:
+    async with s3_of(
+        answer(200, b"x" * 1_000_000, {"ETag": '"e"', "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"})
+    ) as (
+        store,
+        _,
+    ):
+        opened = await store.get_object(GET)
+        await opened.aclose()
+        await opened.aclose()
