@@ -1,4 +1,3 @@
-import botocore.session
 import pytest
 import trio
 from botocore.credentials import Credentials as Found
@@ -8,11 +7,10 @@ from s3proxy.stores.s3.credentials import FixedCredentials, ProviderChain
 from tests.stores.s3.scripted import CREDENTIALS
 
 
-class Session(botocore.session.Session):
+class Session:
     """A chain that gives other credentials each time."""
 
     def __init__(self, *found: Found | Exception | None) -> None:
-        super().__init__()
         self.found = list(found)
 
     def get_credentials(self) -> Found | None:

@@ -131,11 +131,11 @@ async def test_s3_store_over_ceph_keeps_the_contract(check: Check, ceph_store: S
 # What those checks would say, within what the stores can
 
 
-@pytest.fixture(params=["moto_store", "ceph_store"])
-def any_store(request: pytest.FixtureRequest) -> S3Store:
-    store = request.getfixturevalue(request.param)
-    assert isinstance(store, S3Store)
-    return store
+@pytest.fixture(params=["clean_moto", "clean_ceph"])
+async def any_store(request: pytest.FixtureRequest) -> AsyncIterator[S3Store]:
+    store = store_at(request.getfixturevalue(request.param), checksum_trailers=request.param == "clean_moto")
+    yield store
+    await store.aclose()
 
 
 async def test_bucket_keeps_49_tags(any_store: S3Store) -> None:
