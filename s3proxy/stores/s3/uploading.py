@@ -5,8 +5,8 @@ what the client claimed, and otherwise the connection is closed.
 
 Checksums: that of a short body is known before it is sent, and goes into a header. That of a long one is known at the
 end only, be it that the client sends it in a trailer or that it is computed here, so it can only go into a trailer of
-ours, in aws-chunked framing. Amazon's S3, MinIO and Ceph from 20 on take that; an older Ceph (16 was tried) takes the
-framing for data or refuses it, so whether to is a setting. Without it, what is stored is compared by its MD5, the ETag.
+ours, in aws-chunked framing. Amazon's S3 takes that and keeps the checksum; Ceph 16 was tried and refuses it, so whether
+to is a setting. Without it, what is stored is compared by its MD5, which is the ETag.
 """
 
 import base64
@@ -31,7 +31,7 @@ class Trailer:
 
     One chunk, because the length of the whole must be announced, and each further one would only cost a header.
 
-    Source: S3 API, "Including Trailing Headers"; the SDKs for Rust and C++ frame bodies so.
+    Source: S3 API, "Including Trailing Headers".
     """
 
     payload = _WITH_TRAILER
