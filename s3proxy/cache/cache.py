@@ -71,6 +71,9 @@ class BlockCache:
         self._nursery = nursery
         self._max_prefetch_bytes = limits.max_prefetch_bytes
 
+    def __repr__(self) -> str:
+        return f"<BlockCache: {self._fills}, {len(self.shelf.open_blocks)} open blocks>"
+
     def close(self) -> None:
         """Close the blocks that are kept open. Bodies that are not closed yet keep theirs."""
         self.shelf.open_blocks.close()
@@ -108,7 +111,7 @@ class BlockCache:
         reads = self._history.note(version.digest, start, stop)
         is_sequential = reads.is_sequential(self.geometry.unit_size)
         body = CachedBody(self._fills, version, source, (start, stop), is_sequential=is_sequential, store=store)
-        if fetched is not None or not body.find_ready():
+        if fetched is not None or not body.is_at_hand():
             await self._begin(body, version, source, fetched)
         if is_sequential and store:
             self._prefetch_after(reads, version, source)

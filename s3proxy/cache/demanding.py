@@ -55,6 +55,10 @@ class Fills:
         self._followers = Followers(nursery)
         self._fills: dict[str, list[Fill]] = {}
 
+    def __str__(self) -> str:
+        fills = sum(map(len, self._fills.values()))
+        return f"{fills} fills, {self._slots.borrowed_tokens} fetching"
+
     @property
     def is_busy(self) -> bool:
         """Whether so many fetches are under way that none should be made without need."""

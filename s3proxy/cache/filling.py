@@ -68,6 +68,8 @@ class Fill:
         self.stop = pieces[-1].stop
         self.position = self.start
         """Up to here the bytes are in the blocks."""
+        self._fresh_from = self.start
+        self._tail = bytearray()  # the bytes of the unit that is not whole yet, which cannot be verified in the file
         self.error: Exception | None = None
         self.is_accepted = False
         self.is_over = False
@@ -75,21 +77,14 @@ class Fill:
         self._current = 0  # the piece that is being written
         self._is_kept = is_kept
         self._shelf = shelf
+        self._unit = shelf.geometry.unit_size
         self._users = 0
         self._lot = trio.lowlevel.ParkingLot()
         self._scope = trio.CancelScope()
 
     def covers(self, offset: int) -> bool:
-        """Whether the byte at ``offset`` is to come, or came, by this fill."""
-        return not self.is_over and self.start <= offset < self.stop
-
-    def piece_at(self, offset: int) -> Piece | None:
-        """The piece that has the byte at ``offset``, if this fill has written it: no need to verify that."""
-        if offset < self.position:
-            for piece in self._pieces:
-                if piece.start <= offset < piece.stop:
-                    return piece
-        return None
+        """Whether the unit of ``offset`` is to come by this fill."""
+        return not self.is_over and self.position // self._unit * self._unit <= offset < self.stop
 
     def join(self) -> None:
         """Count one more who waits for bytes of it."""
@@ -122,17 +117,30 @@ class Fill:
             await self._lot.park()
         self._raise_error()
 
-    async def wait_for(self, offset: int) -> None:
+    async def wait_for(self, offset: int) -> Piece | None:
         """Wait until the byte at ``offset`` is there, or the fill is over.
+
+        Returns:
+            The piece that the byte has just been written to, up to ``position``: it need not be verified if it is given
+            out at once. None when it was written before, if at all.
 
         Raises:
             CacheIOError: the blocks could not be written.
             Exception: what the source raised.
         """
-        while self.position <= offset and not self.is_over:
+        while self.position <= offset:
+            if self.is_over:
+                self._raise_error()
+                return None
             await self._lot.park()
-        if self.position <= offset:
-            self._raise_error()
+            if self._fresh_from <= offset < self.position:
+                return next((piece for piece in self._pieces if piece.start <= offset < piece.stop), None)
+        return None
+
+    def tail_at(self, offset: int) -> bytes | None:
+        """The bytes from ``offset`` to ``position``, if they are of a unit that is not whole yet."""
+        skipped = offset - (self.position - len(self._tail))
+        return bytes(self._tail[skipped:]) if 0 <= skipped < len(self._tail) else None
 
     def _raise_error(self) -> None:
         if self.error is not None:
@@ -229,9 +237,18 @@ class Fill:
             piece = self._pieces[self._current]
             part = data[: piece.stop - self.position]
             await self._shelf.write(piece.block, self.position - piece.block_id.start, part)
+            self._fresh_from = self.position
             self.position += len(part)
+            self._keep_tail(part)
             data = data[len(part) :]
             if self.position == piece.stop:
                 piece.claim.release()
                 self._current += 1
             self._lot.unpark_all()
+
+    def _keep_tail(self, written: memoryview) -> None:
+        count = self.position % self._unit
+        if count <= len(written):
+            self._tail = bytearray(written[len(written) - count :])
+        else:
+            self._tail += written

@@ -42,9 +42,10 @@ class CachedBody(Body):
 
     __slots__ = (
         "_block",
+        "_block_start",
+        "_block_stop",
         "_counted_bytes",
         "_counter",
-        "_data_shift",
         "_direct",
         "_fills",
         "_frontier",
@@ -56,6 +57,7 @@ class CachedBody(Body):
         "_ready",
         "_source",
         "_stop",
+        "_tail",
         "_version",
         "length",
         "store",
@@ -74,8 +76,9 @@ class CachedBody(Body):
         self._ready = self._pos  # up to here the bytes are in _block and sound
         self._frontier = self._pos  # up to here they are there or on their way
         self._block: Block | None = None
-        self._data_shift = 0  # from the offset in the object to that in the file of _block
+        self._block_start = self._block_stop = 0  # of _block, in the object
         self._joined: list[Fill] = []
+        self._tail: bytes | None = None  # given out instead of bytes of _block
         self._direct: Excerpt | None = None
         self._is_open = True
         self._is_hit = True
@@ -94,16 +97,18 @@ class CachedBody(Body):
         """
         if self._pos >= self._stop:
             raise StopAsyncIteration
-        if self._direct is None and not self.find_ready():
-            await self._wait(is_opening=False)
-        if self._direct is not None:
-            chunk = await anext(self._direct)
-            self._pos += size_of(chunk)
-            self._counted_bytes += size_of(chunk)
-            return chunk
-        if self._frontier < self._stop and self.store:
-            await self._look_ahead()
-        return self._take()
+        while self._direct is None:
+            if not self._find_ready():
+                await self._wait(is_opening=False)
+                if self._direct is not None:
+                    break
+            if self._frontier >= min(self._stop, self._pos + self._fills.window_bytes) or not self.store:
+                return self._take()
+            await self._look_ahead()  # meanwhile the blocks may have changed
+        chunk = await anext(self._direct)
+        self._pos += size_of(chunk)
+        self._counted_bytes += size_of(chunk)
+        return chunk
 
     async def begin(self) -> None:
         """Return when the first bytes are there or the source has agreed to give them.
@@ -111,7 +116,7 @@ class CachedBody(Body):
         Raises:
             Exception: what the source raised.
         """
-        if self._direct is None and not self.find_ready():
+        if self._direct is None and not self.is_at_hand():
             await self._wait(is_opening=True)
 
     def take(self, fetched: Fetched) -> bool:
@@ -141,44 +146,66 @@ class CachedBody(Body):
 
     # What is there
 
-    def find_ready(self) -> bool:
-        """Look for the next byte where that needs no waiting; whether it can be given out."""
-        if self._ready > self._pos:
-            return True
-        if self._joined and self._follow():
-            return True
-        shelf = self._fills.shelf
-        block_id = shelf.block_at(self._version, self._pos)
-        block = shelf.opened(block_id)
+    def is_at_hand(self) -> bool:
+        """Whether the next byte is in a block that is open; not whether it is sound."""
+        block_id = self._fills.shelf.block_at(self._version, self._pos)
+        block = self._fills.shelf.opened(block_id)
         if block is None:
             return False
-        start = block_id.start
-        until = block.present_until(self._pos - start, min(self._stop, self._pos + PIECE_BYTES, block_id.stop) - start)
-        if start + until == self._pos or shelf.is_sound_now(block, self._pos - start, until) is not True:
+        offset = self._pos - block_id.start
+        if block.present_until(offset, offset + 1) == offset:
             return False
-        self._use(block, block_id, start + until, self._counter_of(block))
+        self._hold(block, block_id)
         return True
 
-    def _follow(self) -> bool:
-        """Take what a fill of this process has written since, be it less than a unit."""
-        self._leave_passed()
+    def _find_ready(self) -> bool:
+        """Look for the next byte where that needs no waiting; if it is there and sound, it is given out at once."""
+        self._tail = None
+        if self._joined:
+            self._leave_passed()
+        held = self._block
+        if held is not None and self._pos < self._block_stop and self._find_in(held, self._block_start):
+            return True
+        block_id = self._fills.shelf.block_at(self._version, self._pos)
+        block = self._fills.shelf.opened(block_id)
+        if block is not None and block is not held:
+            self._hold(block, block_id)
+            if self._find_in(block, block_id.start):
+                return True
+        return self._find_tail()
+
+    def _find_tail(self) -> bool:
+        """Look for what a fill of this process has of a unit that is not whole."""
         for fill in self._joined:
-            piece = fill.piece_at(self._pos)
-            if piece is not None:
-                self._use(piece.block, piece.block_id, min(fill.position, piece.stop), Counter.STORE_BYTES)
+            self._tail = fill.tail_at(self._pos)
+            if self._tail is not None:
+                self._give(self._pos + len(self._tail), Counter.STORE_BYTES)
                 return True
         return False
 
-    def _use(self, block: Block, block_id: BlockId, until: int, counter: Counter) -> None:
-        """Give out the bytes of a block up to ``until``."""
-        if counter is not self._counter:
-            self._count(counter)
+    def _find_in(self, block: Block, start: int) -> bool:
+        """Look into a block that begins at ``start``."""
+        offset = self._pos - start
+        until = block.present_until(offset, min(self._stop, self._pos + PIECE_BYTES, self._block_stop) - start)
+        if until == offset or self._fills.shelf.is_sound_now(block, offset, until) is not True:
+            return False
+        self._give(start + until, self._counter_of(block))
+        return True
+
+    def _hold(self, block: Block, block_id: BlockId) -> None:
+        """Keep a block open for as long as bytes of it are given out."""
         if block is not self._block:
             if self._block is not None:
                 self._block.release()
             self._block = block.share()
-            self._data_shift = block.data_offset - block_id.start
+            self._block_start = block_id.start
+            self._block_stop = block_id.stop
             self._fills.shelf.note_use(block_id, block)
+
+    def _give(self, until: int, counter: Counter) -> None:
+        """Give out the bytes of the held block up to ``until``."""
+        if counter is not self._counter:
+            self._count(counter)
         self._ready = min(until, self._stop)
         self._frontier = max(self._frontier, self._ready)
 
@@ -195,9 +222,11 @@ class CachedBody(Body):
         self._counter = following
 
     def _take(self) -> Chunk:
+        if self._tail is not None:
+            return self._take_tail(self._tail)
         block = self._block
         assert block is not None
-        offset = self._pos + self._data_shift
+        offset = block.data_offset + self._pos - self._block_start
         length = self._ready - self._pos
         self._pos = self._ready
         self._counted_bytes += length
@@ -205,13 +234,20 @@ class CachedBody(Body):
             return data
         return FileSlice(block.fd, offset, length)
 
+    def _take_tail(self, tail: bytes) -> bytes:
+        self._tail = None
+        length = self._ready - self._pos
+        self._pos = self._ready
+        self._counted_bytes += length
+        return tail[:length]
+
     # What is not
 
     async def _wait(self, *, is_opening: bool) -> None:
         """Wait until the next byte can be given out, here or straight from the source."""
         try:
             for _ in range(_MAX_TURNS):
-                if await self._turn(is_opening=is_opening) or self.find_ready():
+                if await self._turn(is_opening=is_opening) or self._find_ready():
                     return
         except CacheIOError:
             pass  # counted where it happened
@@ -222,7 +258,7 @@ class CachedBody(Body):
         fills = self._fills
         block_id = fills.shelf.block_at(self._version, self._pos)
         block = await fills.shelf.find(block_id)
-        if block is not None and await self._use_if_sound(block, block_id):
+        if block is not None and await self._is_sound(block, block_id):
             return True
         if not self.store:
             await self._go_direct()
@@ -236,24 +272,22 @@ class CachedBody(Body):
         if is_opening:
             await fill.wait_until_accepted()
             return True
-        await fill.wait_for(self._pos)
-        return False
-
-    async def _use_if_sound(self, block: Block, block_id: BlockId) -> bool:
-        start = block_id.start
-        offset = self._pos - start
-        until = block.present_until(offset, min(self._stop, self._pos + PIECE_BYTES, block_id.stop) - start)
-        if until == offset:
+        piece = await fill.wait_for(self._pos)
+        if piece is None:
             return False
-        shelf = self._fills.shelf
-        block.share()
-        try:
-            if not await shelf.is_sound(block_id, block, offset, until):
-                return False
-            self._use(block, block_id, start + until, self._counter_of(block))
-            return True
-        finally:
-            block.release()
+        self._hold(piece.block, piece.block_id)
+        self._give(min(fill.position, piece.stop), Counter.STORE_BYTES)
+        return True
+
+    async def _is_sound(self, block: Block, block_id: BlockId) -> bool:
+        """Whether the next bytes are in a block and sound, waiting for the disk; an unsound block is dropped."""
+        self._hold(block, block_id)
+        offset = self._pos - block_id.start
+        until = block.present_until(offset, min(self._stop, self._pos + PIECE_BYTES, block_id.stop) - block_id.start)
+        if until == offset or not await self._fills.shelf.is_sound(block_id, block, offset, until):
+            return False
+        self._give(block_id.start + until, self._counter_of(block))
+        return True
 
     async def _look_ahead(self) -> None:
         """Have what follows fetched before it is needed."""

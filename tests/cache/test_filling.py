@@ -64,12 +64,12 @@ async def test_fill_without_progress_gives_up_with_the_last_failure(autojump_clo
 
 async def test_refused_resume_ends_the_body_after_the_bytes_that_came(autojump_clock: MockClock) -> None:
     async with worker() as (_, cache):
-        source = ScriptedSource(DATA, faults=deque([Fault(kind="reset", after=300_000), Fault(kind="refuse")]))
+        source = ScriptedSource(DATA, faults=deque([Fault(kind="reset", after=300_000), *[Fault(kind="refuse")] * 9]))
         body = await cache.read(version_of(DATA), 0, BLOCK, source)
         given = Given()
         with pytest.raises(StoreFailedError, match="refused"):
             await given.count(body)
-        assert given.bytes == 300_000
+        assert given.bytes in {4 * UNIT, 300_000}  # who comes after the end of a fill finds whole units
 
 
 async def test_body_that_is_too_long_gives_nothing_beyond_its_range(autojump_clock: MockClock) -> None:
