@@ -5,8 +5,8 @@ what the client claimed, and otherwise the connection is closed.
 
 Checksums: that of a short body is known before it is sent, and goes into a header. That of a long one is known at the
 end only, be it that the client sends it in a trailer or that it is computed here, so it can only go into a trailer of
-ours, in aws-chunked framing. Amazon's S3 takes that and keeps the checksum; Ceph 16 was tried and refuses it, so whether
-to is a setting. Without it, what is stored is compared by its MD5, which is the ETag.
+ours, in aws-chunked framing. Amazon's S3 takes that and keeps the checksum; Ceph 16 was tried and refuses it, so
+whether to is a setting. Without it, what is stored is compared by its MD5, which is the ETag.
 """
 
 import base64
