@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3proxy.cache.plan import LOOK_BACK_UNITS, ReadHistory, blocks_of, halved, run_at, wanted
+from s3proxy.cache.plan import LOOK_BACK_UNITS, ReadHistory, blocks_of, cut_to, halved, run_at, wanted
 
 UNIT = 64 * 1024
 BLOCK = 4 * 1024 * 1024
@@ -172,3 +172,15 @@ def test_prefetch_ends_with_the_object() -> None:
 
 def test_prefetch_of_nothing_is_off() -> None:
     assert ReadHistory(UNIT).note("v", 0, 10 * MIB).prefetch(0, BLOCK, 100 * MIB) is None
+
+
+@given(st.integers(0, 40), st.integers(1, 40), st.integers(0, 640), st.integers(1, 8))
+def test_run_is_cut_around_what_is_needed(first: int, units: int, place: int, room: int) -> None:
+    unit = 16
+    run = (first * unit, (first + units) * unit - 3)
+    needed = (run[0] + place % (run[1] - run[0])) // unit * unit
+    start, stop = cut_to(run, needed, room * unit)
+    assert run[0] <= start <= needed < stop <= run[1]
+    assert stop - start <= room * unit
+    assert start % unit == 0
+    assert stop % unit == 0 or stop == run[1]

@@ -1,0 +1,199 @@
+"""Blocks of all tiers: the fastest first, one search for all who want the same, tiers that fail left alone."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from s3proxy.cache.block_file import Block
+from s3proxy.cache.blocks import BlockId
+from s3proxy.cache.counters import Counter
+from s3proxy.cache.failures import CacheIOError, TierFullError
+from s3proxy.cache.shelf import REST_SECONDS, Shelf
+from s3proxy.cache.tier import Tier
+from tests.cache.rig import BLOCK, GEOMETRY, UNIT, Rig, memory_directory, rig_over, version_of
+from tests.cache.sources import content
+
+DATA = content(2 * BLOCK)
+FIRST = BlockId(version_of(DATA), 0, GEOMETRY)
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with memory_directory() as directory, rig_over(directory, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def shelf(rig: Rig) -> Iterator[Shelf]:
+    made = Shelf(rig.tiers, GEOMETRY, shared=rig.shared)
+    yield made
+    made.open_blocks.close()
+
+
+def filled(tier: Tier) -> Block:
+    block = tier.make(FIRST)
+    claim = block.claim(0, UNIT)
+    assert claim is not None
+    block.write(0, memoryview(DATA)[:UNIT])
+    claim.release()
+    return block
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
+    """The names of the tiers whose method of this name is called."""
+    calls: list[str] = []
+    real = getattr(Tier, name)
+
+    def counted(self: Tier, *arguments: object, **others: object) -> object:
+        calls.append(self.name)
+        return real(self, *arguments, **others)
+
+    monkeypatch.setattr(Tier, name, counted)
+    return calls
+
+
+def fail(self: Tier, *_: object, **__: object) -> Block:
+    raise CacheIOError("input/output error")
+
+
+async def test_block_is_made_in_the_fastest_tier_and_kept_open(shelf: Shelf) -> None:
+    block = await shelf.find_or_make(FIRST, whole=False)
+    assert block.tier == "memory"
+    assert shelf.is_in_memory(block)
+    assert shelf.opened(FIRST) is block
+    assert await shelf.find(FIRST) is block
+
+
+async def test_block_that_is_nowhere_is_not_found(shelf: Shelf) -> None:
+    assert shelf.opened(FIRST) is None
+    assert await shelf.find(FIRST) is None
+
+
+async def test_block_of_the_slow_tier_is_found_there(shelf: Shelf, rig: Rig) -> None:
+    filled(rig.tiers[1]).release()
+    block = await shelf.find_or_make(FIRST, whole=False)
+    assert block.tier == "disk"
+    assert not shelf.is_in_memory(block)
+    assert await shelf.is_sound(FIRST, block, 0, UNIT)
+    assert shelf.read_now(block, block.data_offset, 10) == DATA[:10]
+
+
+async def test_many_who_look_for_a_block_open_it_once(shelf: Shelf, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(rig.tiers[1]).release()
+    calls = count_calls(monkeypatch, "find")
+    async with trio.open_nursery() as nursery:
+        for _ in range(50):
+            nursery.start_soon(shelf.find, FIRST)
+    assert calls == ["memory", "disk"]
+
+
+async def test_many_who_want_a_new_block_make_it_once(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = count_calls(monkeypatch, "make")
+    found = set()
+
+    async def want() -> None:
+        found.add(await shelf.find_or_make(FIRST, whole=True))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(25):
+            nursery.start_soon(want)
+            nursery.start_soon(shelf.find, FIRST)
+    assert calls == ["memory"]
+    assert len(found) == 1
+
+
+async def test_unsound_block_is_dropped(shelf: Shelf, rig: Rig) -> None:
+    filled(rig.tiers[0]).release()
+    block = await shelf.find(FIRST)
+    assert block is not None
+    with rig.block_files()[0].open("r+b") as file:
+        file.seek(block.data_offset)
+        file.write(b"\0\1")
+    block.share()
+    assert not await shelf.is_sound(FIRST, block, 0, 10)
+    block.release()
+    assert await shelf.find(FIRST) is None
+    assert rig.total(Counter.CORRUPT_BLOCKS) == 1
+
+
+async def test_tier_that_cannot_make_is_passed_over_and_rests(
+    shelf: Shelf, rig: Rig, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Tier.make
+    monkeypatch.setattr(Tier, "make", lambda self, *a, **k: (fail if self.name == "memory" else real)(self, *a, **k))
+    names = [BlockId(version_of(DATA, str(n)), 0, GEOMETRY) for n in range(6)]
+    for name in names[:4]:
+        assert (await shelf.find_or_make(name, whole=False)).tier == "disk"
+    assert rig.total(Counter.CACHE_FAILURES) == 3
+    await trio.sleep(REST_SECONDS)
+    assert (await shelf.find_or_make(names[4], whole=False)).tier == "disk"
+    assert rig.total(Counter.CACHE_FAILURES) == 4
+    monkeypatch.undo()
+    assert (await shelf.find_or_make(names[5], whole=False)).tier == "memory"
+
+
+async def test_no_tier_that_can_make_is_an_error(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Tier, "make", fail)
+    for _ in range(5):
+        with pytest.raises(CacheIOError):
+            await shelf.find_or_make(FIRST, whole=False)
+
+
+async def test_tier_that_cannot_find_is_passed_over(shelf: Shelf, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(rig.tiers[1]).release()
+    real = Tier.find
+    monkeypatch.setattr(Tier, "find", lambda self, block: (fail if self.name == "memory" else real)(self, block))
+    block = await shelf.find(FIRST)
+    assert block is not None
+    assert block.tier == "disk"
+
+
+async def test_open_block_of_a_resting_tier_is_read_but_not_filled(shelf: Shelf) -> None:
+    block = await shelf.find_or_make(FIRST, whole=False)
+    for _ in range(3):
+        shelf.note_failure("memory")
+    with pytest.raises(CacheIOError, match="rests"):
+        await shelf.find_or_make(FIRST, whole=False)
+    assert shelf.opened(FIRST) is block
+
+
+async def test_full_tier_is_passed_over_for_a_second(
+    shelf: Shelf, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Tier.make
+
+    def full(self: Tier, block: BlockId, *, whole: bool = False) -> Block:
+        if self.name == "memory":
+            raise TierFullError("full")
+        return real(self, block, whole=whole)
+
+    monkeypatch.setattr(Tier, "make", full)
+    assert (await shelf.find_or_make(FIRST, whole=False)).tier == "disk"
+    monkeypatch.undo()
+    assert (await shelf.find_or_make(BlockId(FIRST.version, 1, GEOMETRY), whole=False)).tier == "disk"
+    await trio.sleep(1)
+    other = BlockId(version_of(DATA, "other"), 0, GEOMETRY)
+    assert (await shelf.find_or_make(other, whole=False)).tier == "memory"
+
+
+async def test_bytes_beyond_the_end_of_a_truncated_block_are_not_read(shelf: Shelf, rig: Rig) -> None:
+    filled(rig.tiers[0]).release()
+    block = await shelf.find(FIRST)
+    assert block is not None
+    os.truncate(rig.block_files()[0], block.data_offset + 10)
+    assert shelf.read_now(block, block.data_offset, 20) is None
+
+
+async def test_block_of_a_lower_tier_is_to_be_promoted_when_it_is_used_again(shelf: Shelf, rig: Rig) -> None:
+    filled(rig.tiers[1]).release()
+    block = await shelf.find(FIRST)
+    assert block is not None
+    shelf.note_use(FIRST, block)
+    assert shelf.take_promotable() == []
+    shelf.note_use(FIRST, block)
+    assert shelf.take_promotable() == [(FIRST.name, rig.tiers[1])]
+    assert shelf.take_promotable() == []
