@@ -187,6 +187,12 @@ class BlockCache:
     # Reading ahead
 
     def _prefetch_after(self, reads: Reads, version: ObjectVersion, source: Source) -> None:
+        if reads.used_bytes:
+            self.shelf.shared.add(Counter.PREFETCH_USED_BYTES, reads.used_bytes)
+            reads.used_bytes = 0
+        if self._history.wasted_bytes:
+            self.shelf.shared.add(Counter.PREFETCH_WASTED_BYTES, self._history.wasted_bytes)
+            self._history.wasted_bytes = 0
         run = reads.prefetch(self._max_prefetch_bytes, self.geometry.block_size, version.size)
         if run is not None:
             self._nursery.start_soon(self._prefetch, reads, run, version, source)

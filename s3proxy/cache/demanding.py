@@ -124,7 +124,6 @@ class Fills:
         if block is None:
             await trio.lowlevel.checkpoint()
             return
-        self.shelf.shared.add(Counter.COALESCED_WAITS)
         await self._followers.wait(block, block_id.name, (offset - block_id.start) // self._unit * self._unit)
 
     async def fetch(self, source: Source, start: int, stop: int) -> Body:
@@ -144,7 +143,7 @@ class Fills:
             return await self._try_to_begin(demand, fetched)
         except TierFullError:
             block = self.shelf.opened(self.shelf.block_at(demand.version, demand.start))
-            if block is None or not await self.shelf.make_room(block.tier, self._max_fetch_bytes):
+            if block is None or not await self.shelf.make_room(block.tier, self.shelf.geometry.block_size):
                 raise
             return await self._try_to_begin(demand, fetched)
 

@@ -86,6 +86,11 @@ class Fill:
         """Whether the unit of ``offset`` is to come by this fill."""
         return not self.is_over and self.position // self._unit * self._unit <= offset < self.stop
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether somebody waits for bytes of it."""
+        return self._users > 0
+
     def join(self) -> None:
         """Count one more who waits for bytes of it."""
         self._users += 1

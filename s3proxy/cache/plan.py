@@ -90,13 +90,15 @@ def halved(start: int, stop: int, needed: int, unit: int) -> Run | None:
 class Reads:
     """Reads of one version that follow each other: where the next is expected, and how far to fetch ahead of it."""
 
-    __slots__ = ("_count", "_read_bytes", "ahead_until", "stop")
+    __slots__ = ("_count", "_read_bytes", "ahead_until", "stop", "used_bytes")
 
     def __init__(self, start: int, stop: int) -> None:
         self.stop = stop
         """Where the next read is expected."""
         self.ahead_until = stop
         """Up to where prefetching has been asked for."""
+        self.used_bytes = 0
+        """Of what was prefetched, that were read since somebody looked here."""
         self._count = 1
         self._read_bytes = stop - start
 
@@ -108,6 +110,7 @@ class Reads:
         if stop > self.stop:  # reading the same again leads nowhere
             self._count += 1
             self._read_bytes += length
+            self.used_bytes += max(min(stop, self.ahead_until) - self.stop, 0)
             self.stop = stop
             self.ahead_until = max(self.ahead_until, stop)
         return True
@@ -150,6 +153,8 @@ class ReadHistory:
 
     def __init__(self, unit: int) -> None:
         self._unit = unit
+        self.wasted_bytes = 0
+        """Prefetched for reads that are forgotten since somebody looked here."""
         self._versions: OrderedDict[str, list[Reads]] = OrderedDict()
 
     def note(self, digest: str, start: int, stop: int) -> Reads:
@@ -167,6 +172,7 @@ class ReadHistory:
                 return reads
         reads = Reads(start, stop)
         series.insert(0, reads)
+        self._forget(series[_RUNS_PER_VERSION:])
         del series[_RUNS_PER_VERSION:]
         return reads
 
@@ -174,5 +180,8 @@ class ReadHistory:
         reads = Reads(start, stop)
         self._versions[digest] = [reads]
         if len(self._versions) > _MAX_VERSIONS:
-            self._versions.popitem(last=False)
+            self._forget(self._versions.popitem(last=False)[1])
         return reads
+
+    def _forget(self, series: Sequence[Reads]) -> None:
+        self.wasted_bytes += sum(reads.ahead_until - reads.stop for reads in series)

@@ -49,6 +49,7 @@ class CachedBody(Body):
         "_direct",
         "_fills",
         "_frontier",
+        "_is_coalesced",
         "_is_hit",
         "_is_open",
         "_is_sequential",
@@ -82,6 +83,7 @@ class CachedBody(Body):
         self._direct: Excerpt | None = None
         self._is_open = True
         self._is_hit = True
+        self._is_coalesced = False  # with a fill that somebody else has begun
         self._counter = Counter.STORE_BYTES  # of what is given out now
         self._counted_bytes = 0
 
@@ -139,7 +141,10 @@ class CachedBody(Body):
         self._is_open = False
         self._let_go()
         self._count(Counter.STORE_BYTES)
-        self._fills.shelf.shared.add(Counter.HITS if self._is_hit else Counter.MISSES)
+        shared = self._fills.shelf.shared
+        shared.add(Counter.HITS if self._is_hit else Counter.MISSES)
+        if self._is_coalesced:
+            shared.add(Counter.COALESCED_WAITS)
         self._stop = self._pos
         if self._direct is not None:
             await self._direct.aclose()
@@ -266,6 +271,7 @@ class CachedBody(Body):
         self._is_hit = False
         fill = await fills.obtain(self._demand(self._pos))
         if fill is None:
+            self._is_coalesced = True
             await fills.wait_for_others(block_id, self._pos)
             return False
         self._join(fill)
@@ -309,6 +315,7 @@ class CachedBody(Body):
 
     def _join(self, fill: Fill) -> None:
         if fill not in self._joined:
+            self._is_coalesced |= fill.is_joined
             fill.join()
             self._joined.append(fill)
         self._frontier = max(self._frontier, min(fill.stop, self._stop))

@@ -184,3 +184,14 @@ def test_run_is_cut_around_what_is_needed(first: int, units: int, place: int, ro
     assert stop - start <= room * unit
     assert start % unit == 0
     assert stop % unit == 0 or stop == run[1]
+
+
+def test_what_was_prefetched_and_read_is_told_from_what_was_wasted() -> None:
+    history = ReadHistory(UNIT)
+    reads = history.note("v", 0, 2 * MIB)
+    assert reads.prefetch(32 * MIB, BLOCK, 100 * MIB) == (2 * MIB, 4 * MIB)
+    history.note("v", 2 * MIB, 3 * MIB)
+    assert reads.used_bytes == MIB
+    for i in range(1, 5):
+        history.note("v", i * 20 * MIB, i * 20 * MIB + 1)
+    assert history.wasted_bytes == MIB

@@ -91,7 +91,7 @@ async def test_refusal_of_the_source_is_raised_by_read_in_every_reader(autojump_
 
 
 async def test_herd_of_a_hundred_readers_fetches_every_byte_once(autojump_clock: MockClock) -> None:
-    async with worker() as (_, cache):
+    async with worker() as (rig, cache):
         source = ScriptedSource(DATA, latency_seconds=0.004, bytes_per_second=250e6)
         checked = 0
 
@@ -105,6 +105,7 @@ async def test_herd_of_a_hundred_readers_fetches_every_byte_once(autojump_clock:
                 nursery.start_soon(check)
         assert checked == 100
         assert source.given_bytes == len(DATA)
+        assert rig.total(Counter.COALESCED_WAITS) in {99, 100}  # who began may join what another began ahead
 
 
 async def test_herd_in_two_workers_fetches_every_byte_once(autojump_clock: MockClock) -> None:
@@ -202,6 +203,7 @@ async def test_sequential_reads_are_fetched_ahead_of_them(autojump_clock: MockCl
         assert sum(wait > 0.01 for wait in waits) <= 8
         assert source.given_bytes == len(data)
         assert rig.total(Counter.PREFETCHED_BYTES) > len(data) // 2
+        assert rig.total(Counter.PREFETCH_USED_BYTES) > len(data) // 2
 
 
 async def test_prefetching_can_be_off(autojump_clock: MockClock) -> None:
