@@ -3,6 +3,9 @@
 A fill owns what it has claimed of each block until that part is written. It runs in the cache's nursery, not in that of
 a reader, for readers come and go. Readers of this process follow its ``position``, which counts single bytes; those of
 other processes see whole units in the block files.
+
+No byte is read from a file unverified, but by who was waiting for it when it was written. So the bytes of the one unit
+that is not whole yet are kept in memory for who comes meanwhile.
 """
 
 import os
@@ -68,7 +71,7 @@ class Fill:
         self.stop = pieces[-1].stop
         self.position = self.start
         """Up to here the bytes are in the blocks."""
-        self._fresh_from = self.start
+        self._fresh_from = self.start  # where the latest write began
         self._tail = bytearray()  # the bytes of the unit that is not whole yet, which cannot be verified in the file
         self.error: Exception | None = None
         self.is_accepted = False
