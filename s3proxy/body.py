@@ -25,6 +25,10 @@ class FileSlice:
 Chunk = bytes | memoryview | FileSlice
 
 
+class BrokenBodyError(Exception):
+    """A body cannot be given out to its end: its source failed, or its chunks do not add up to its length."""
+
+
 class Body(ABC):
     """The bytes of one response: iterate once, then close.
 
@@ -36,7 +40,10 @@ class Body(ABC):
 
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[Chunk]:
-        """Yield the chunks in order; none is empty."""
+        """Yield the chunks in order; none is empty.
+
+        Raises while it is iterated: BrokenBodyError when the rest cannot be had.
+        """
 
     @abstractmethod
     async def aclose(self) -> None:

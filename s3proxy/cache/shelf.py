@@ -29,7 +29,7 @@ REST_SECONDS: Final = 10.0
 """For a tier after repeated failures."""
 
 FULL_SECONDS: Final = 1.0
-"""For a tier in which no room could be made."""
+"""For which a tier in which no room could be made is given nothing more; what it has is read."""
 
 _FAILURES: Final = 3  # within that time: a single one may be of one block
 _THREADS: Final = 16
@@ -67,6 +67,7 @@ class Shelf:
         self._uses: LRUCache[str, int] = LRUCache(_WATCHED_BLOCKS)
         self._promotable: dict[str, Tier] = {}
         self._rest_until = dict.fromkeys(self._failures, -inf)
+        self._full_until = dict.fromkeys(self._failures, -inf)
 
     def block_at(self, version: ObjectVersion, offset: int) -> BlockId:
         """The block in which the byte at ``offset`` is."""
@@ -165,11 +166,11 @@ class Shelf:
         found = await self._find(block_id)
         if found is not None:
             return found
-        for tier in self._working_tiers():
+        for tier in self._takers():
             try:
                 return await self._make(tier, block_id, whole=whole)
             except TierFullError:
-                self._rest(tier.name, FULL_SECONDS)
+                self._full_until[tier.name] = trio.current_time() + FULL_SECONDS
             except CacheIOError:
                 self.note_failure(tier.name)
         raise CacheIOError("no tier takes a block")
@@ -257,16 +258,26 @@ class Shelf:
     def _working_tiers(self) -> Iterator[Tier]:
         return (tier for tier in self.tiers if not self._is_resting(tier.name))
 
+    def _takers(self) -> Iterator[Tier]:
+        """The tiers that a block can be made in.
+
+        One above its high watermark leaves it to the next one, so that what it holds is moved there behind the reads
+        and not dropped in front of them.
+        """
+        now = trio.current_time()
+        tiers = [tier for tier in self._working_tiers() if now >= self._full_until[tier.name]]
+        for tier in tiers:
+            evictor = self.evictors.get(tier.name)
+            if tier is tiers[-1] or evictor is None or not evictor.is_due:
+                yield tier
+
     def note_failure(self, tier_name: str) -> None:
         """Count a failure of a tier; after some in short order it is left alone."""
         self.shared.add(Counter.CACHE_FAILURES)
         failures = self._failures[tier_name]
         failures.append(trio.current_time())
         if len(failures) == _FAILURES and failures[-1] - failures[0] < REST_SECONDS:
-            self._rest(tier_name, REST_SECONDS)
-
-    def _rest(self, tier_name: str, seconds: float) -> None:
-        self._rest_until[tier_name] = trio.current_time() + seconds
+            self._rest_until[tier_name] = trio.current_time() + REST_SECONDS
 
     def _tier_of(self, block: Block) -> Tier:
         return next(tier for tier in self.tiers if tier.name == block.tier)

@@ -6,13 +6,13 @@ from typing import Final, Protocol
 
 import trio
 
-from s3proxy.body import Body, Chunk, FileSlice
+from s3proxy.body import Body, BrokenBodyError, Chunk, FileSlice
 
 CLOSE_SECONDS: Final = 5.0
 """For a body to free what it holds, though the task around it may be cancelled already."""
 
 
-class BrokenSourceError(Exception):
+class BrokenSourceError(BrokenBodyError):
     """A source gave fewer or more bytes than it was asked for."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import trio
 
-from s3proxy.body import Body, Chunk, FileSlice
+from s3proxy.body import Body, BrokenBodyError, Chunk, FileSlice
 from s3proxy.http1.messages import Response, Sent
 from s3proxy.http1.request_head import RequestHead
 from s3proxy.http1.response_head import render_head
@@ -16,10 +16,6 @@ from s3proxy.http1.transfer import Transport
 
 CLOSE_SECONDS = 10.0
 """For a body to free what it holds, though the task around it may be cancelled already."""
-
-
-class BrokenBodyError(Exception):
-    """The chunks of a response do not add up to its length."""
 
 
 async def send_response(transport: Transport, response: Response, request: RequestHead, *, keep_alive: bool) -> None:

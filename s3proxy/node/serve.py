@@ -13,6 +13,7 @@ from typing import TextIO
 
 import trio
 
+from s3proxy.body import BrokenBodyError
 from s3proxy.config import Config
 from s3proxy.gateway.authenticate import Authenticator, OpenAuthenticator, SignatureAuthenticator, User
 from s3proxy.gateway.exchange import Gateway, Settings
@@ -136,5 +137,7 @@ async def _drain_on_signal(server: HttpServer) -> None:
 
 
 def _observe(incident: Incident, error: Exception) -> None:
-    if incident in (Incident.HANDLER_FAILED, Incident.RESPONSE_FAILED, Incident.ACCEPT_FAILED):
+    if isinstance(error, BrokenBodyError):  # of a store that failed: nothing in this process needs a traceback
+        log_error(f"{incident.value}: {error!r}")
+    elif incident in (Incident.HANDLER_FAILED, Incident.RESPONSE_FAILED, Incident.ACCEPT_FAILED):
         log_error(f"{incident.value}: {error!r}", error)

@@ -8,15 +8,15 @@ that cannot be reached ``StoreUnavailableError``.
 
 from abc import ABC, abstractmethod
 
-from s3proxy.body import Body, IncomingBody
+from s3proxy.body import Body, BrokenBodyError, IncomingBody
 from s3proxy.s3 import model
 
 
-class StoreUnavailableError(Exception):
+class StoreUnavailableError(BrokenBodyError):
     """The store behind cannot be reached or answers too late; the cause is chained. The client may try again."""
 
 
-class ObjectChangedError(Exception):
+class ObjectChangedError(BrokenBodyError):
     """The version that was opened is gone and none of its bytes were given out yet: open the object again."""
 
 

@@ -180,6 +180,40 @@ async def test_full_tier_is_passed_over_for_a_second(
     assert (await shelf.find_or_make(other, whole=False)).tier == "memory"
 
 
+async def test_what_a_full_tier_holds_is_found(
+    shelf: Shelf, rig: Rig, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(rig.tiers[0]).release()
+
+    def full(*_: object, **__: object) -> Block:
+        raise TierFullError("full")
+
+    monkeypatch.setattr(Tier, "make", full)
+    with pytest.raises(CacheIOError):
+        await shelf.find_or_make(BlockId(FIRST.version, 1, GEOMETRY), whole=False)
+    found = await shelf.find(FIRST)
+    assert found is not None
+    assert found.tier == "memory"
+
+
+async def test_tier_above_its_high_watermark_leaves_new_blocks_to_the_next(rig: Rig) -> None:
+    shelf = Shelf(rig.tiers, GEOMETRY, shared=rig.shared, evictors=rig.evictors())
+    usage = rig.tiers[0].usage
+    assert usage.reserve(usage.size_bytes - BLOCK)
+    assert (await shelf.find_or_make(FIRST, whole=False)).tier == "disk"
+    usage.unreserve(usage.size_bytes - BLOCK)
+    assert (await shelf.find_or_make(BlockId(FIRST.version, 1, GEOMETRY), whole=False)).tier == "memory"
+    shelf.open_blocks.close()
+
+
+async def test_last_tier_takes_new_blocks_above_its_high_watermark(rig: Rig) -> None:
+    shelf = Shelf(rig.tiers[:1], GEOMETRY, shared=rig.shared, evictors=rig.evictors()[:1])
+    usage = rig.tiers[0].usage
+    assert usage.reserve(usage.size_bytes - 2 * BLOCK)
+    assert (await shelf.find_or_make(FIRST, whole=False)).tier == "memory"
+    shelf.open_blocks.close()
+
+
 async def test_bytes_beyond_the_end_of_a_truncated_block_are_not_read(shelf: Shelf, rig: Rig) -> None:
     filled(rig.tiers[0]).release()
     block = await shelf.find(FIRST)

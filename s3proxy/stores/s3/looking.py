@@ -6,6 +6,7 @@ from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.model import Bucket, GetObject, HeadObject, Key, ObjectInfo, ReadConditions, Tags
 from s3proxy.s3.ranges import satisfiable_form
 from s3proxy.stores.base import OpenObject
+from s3proxy.stores.receiving import LargeBuffers
 from s3proxy.stores.s3.buckets import Buckets
 from s3proxy.stores.s3.exchange import Answer, Exchange, OpenAnswer
 from s3proxy.stores.s3.reading import S3Object
@@ -22,6 +23,7 @@ class Looking:
     def __init__(self, exchange: Exchange, known_buckets: Buckets) -> None:
         self._exchange = exchange
         self._buckets = known_buckets
+        self._large = LargeBuffers()
 
     async def head(self, bucket: Bucket, key: Key, part_number: int | None = None) -> ObjectInfo:
         """What is known of an object.
@@ -57,7 +59,8 @@ class Looking:
         bucket, key = operation.bucket, operation.key
         asked = None if operation.range is None else satisfiable_form(operation.range)
         if _needs_head(operation, asked):
-            return S3Object(self._exchange, bucket, key, await self.head(bucket, key, operation.part_number))
+            info = await self.head(bucket, key, operation.part_number)
+            return S3Object(self._exchange, bucket, key, info, large=self._large)
         etags = operation.conditions.if_match
         request = objects.get_object(bucket, key, span=asked, if_match=etags[0] if etags else None)
 
@@ -65,7 +68,7 @@ class Looking:
             return objects.parse_get(answer.status, answer.headers, answer.length, asked)
 
         arriving, answer = await self._exchange.open(request, parse)
-        return S3Object(self._exchange, bucket, key, arriving.info, (arriving.span, answer))
+        return S3Object(self._exchange, bucket, key, arriving.info, (arriving.span, answer), large=self._large)
 
     async def tags(self, bucket: Bucket, key: Key) -> Tags:
         """The tags of an object."""

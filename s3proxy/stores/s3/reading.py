@@ -3,14 +3,16 @@
 from collections.abc import AsyncIterator
 
 from s3proxy.body import Body, Chunk
+from s3proxy.http1.messages import ConnectionLostError
 from s3proxy.s3.client import objects
 from s3proxy.s3.client.objects import Arriving
 from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.model import Bucket, ByteRange, Key, ObjectInfo
-from s3proxy.stores.base import ObjectChangedError, OpenObject
+from s3proxy.stores.base import ObjectChangedError, OpenObject, StoreUnavailableError
+from s3proxy.stores.receiving import LargeBuffers
 from s3proxy.stores.s3.exchange import Exchange, OpenAnswer
 
-_BUFFER_BYTES = 256 * 1024
+_SMALL_BUFFER_BYTES = 64 * 1024
 
 # What a store says of a version that was there a moment ago. A range of it can only be beyond the end of another.
 _CHANGED = frozenset({
@@ -30,6 +32,7 @@ class S3Object(OpenObject):
         key: of the object.
         info: the version.
         arriving: the answer that brings a span, and which; None when the object was only looked at.
+        large: buffers for fast bodies.
     """
 
     def __init__(
@@ -39,12 +42,15 @@ class S3Object(OpenObject):
         key: Key,
         info: ObjectInfo,
         arriving: tuple[ByteRange, OpenAnswer] | None = None,
+        *,
+        large: LargeBuffers,
     ) -> None:
         self.info = info
         self._exchange = exchange
         self._bucket = bucket
         self._key = key
         self._arriving = arriving
+        self._large = large
 
     async def read(self, span: ByteRange) -> Body:
         """The span: what is on its way where it is that, or another request."""
@@ -53,9 +59,9 @@ class S3Object(OpenObject):
         arriving, self._arriving = self._arriving, None
         if arriving is not None:
             if arriving[0] == span:
-                return S3Body(arriving[1], span.length)
+                return S3Body(arriving[1], span.length, self._large)
             await arriving[1].aclose()
-        return S3Body(await self._ask_again(span), span.length)
+        return S3Body(await self._ask_again(span), span.length, self._large)
 
     async def aclose(self) -> None:
         """Close what was on its way and not asked for."""
@@ -89,27 +95,46 @@ def _is_same(one: ObjectInfo, other: ObjectInfo) -> bool:
 class S3Body(Body):
     """Bytes as they come from the store, in one buffer that is used again for each chunk.
 
-    Raises while it is iterated: ConnectionLostError when the store breaks off.
+    A store that fills the buffer at once gets a large one: 1 GiB into the cache takes 1.1 to 1.3 s of CPU with buffers
+    of 1 MiB and 1.4 to 2.0 s with those of 256 KiB.
+
+    Args:
+        answer: whose body it is, taken over.
+        length: of the body.
+        large: where large buffers come from.
     """
 
-    def __init__(self, answer: OpenAnswer, length: int) -> None:
+    def __init__(self, answer: OpenAnswer, length: int, large: LargeBuffers) -> None:
         self.length = length
         self._answer = answer
+        self._large = large
         self._buffer: memoryview | None = None
+        self._taken: memoryview | None = None
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
 
     async def __anext__(self) -> Chunk:
         if self._buffer is None:
-            self._buffer = memoryview(bytearray(min(self.length or 0, _BUFFER_BYTES)))
-        count = await self._answer.receive_into(self._buffer)
+            self._buffer = memoryview(bytearray(min(self.length or 0, _SMALL_BUFFER_BYTES)))
+        try:
+            count = await self._answer.receive_into(self._buffer)
+        except ConnectionLostError as error:  # which would be taken for the client's
+            raise StoreUnavailableError(f"the store broke off: {error}") from error
         if not count:
             raise StopAsyncIteration
-        return self._buffer[:count]
+        chunk = self._buffer[:count]
+        if count == _SMALL_BUFFER_BYTES and self._taken is None:
+            self._taken = self._large.take()
+            self._buffer = self._taken or self._buffer
+        return chunk
 
     async def aclose(self) -> None:
         """Close the answer."""
+        if self._taken is not None:
+            self._large.give_back(self._taken)
+            self._taken = None
+            self._buffer = memoryview(b"")
         await self._answer.aclose()
 
 
