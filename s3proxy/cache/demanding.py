@@ -119,12 +119,16 @@ class Fills:
         return (block_id.stop, None) if fill is None else (fill.stop, fill)
 
     async def wait_for_others(self, block_id: BlockId, offset: int) -> None:
-        """Wait for what another process fetches: until the byte at ``offset`` of the object may be there or claimed."""
+        """Wait for what another process fetches: until the byte at ``offset`` of the object may be there or claimed.
+
+        Raises:
+            CacheIOError: it does not come.
+        """
         block = self.shelf.opened(block_id)
         if block is None:
             await trio.lowlevel.checkpoint()
             return
-        await self._followers.wait(block, block_id.name, (offset - block_id.start) // self._unit * self._unit)
+        await self._followers.wait(block, (offset - block_id.start) // self._unit * self._unit)
 
     async def fetch(self, source: Source, start: int, stop: int) -> Body:
         """Fetch past the cache.

@@ -289,7 +289,9 @@ class Tier:
             total += os.fstat(fd).st_blocks
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
-                    total += os.stat(name, dir_fd=fd, follow_symlinks=False).st_blocks
+                    status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                    if status.st_nlink == 1:  # else it is a block that has not lost its first name yet
+                        total += status.st_blocks
         return total * SECTOR_BYTES
 
     # Files

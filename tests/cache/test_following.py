@@ -13,7 +13,8 @@ from trio.testing import MockClock
 
 from s3proxy.cache.blocks import BlockId
 from s3proxy.cache.counters import Counter
-from s3proxy.cache.following import Followers
+from s3proxy.cache.failures import CacheIOError
+from s3proxy.cache.following import STALL_SECONDS, Followers
 from tests.cache.rig import BLOCK, GEOMETRY, UNIT, bytes_of, memory_directory, read, rig_over, version_of, worker
 from tests.cache.sources import Fault, ScriptedSource, content
 
@@ -51,7 +52,7 @@ async def test_polling_costs_one_task_for_all_readers_of_a_block(autojump_clock:
         followers = Followers(nursery)
         async with trio.open_nursery() as waiting:
             for number in range(100):
-                waiting.start_soon(followers.wait, block, "name", number % 4 * UNIT)
+                waiting.start_soon(followers.wait, block, number % 4 * UNIT)
             await trio.sleep(0.1)
             assert len(nursery.child_tasks) == 1
             assert len(waiting.child_tasks) == 100
@@ -71,10 +72,71 @@ async def test_waiter_that_is_cancelled_is_not_polled_for(autojump_clock: MockCl
         assert claim is not None
         followers = Followers(nursery)
         with trio.move_on_after(0.1):
-            await followers.wait(block, "name", 0)
+            await followers.wait(block, 0)
         await trio.sleep(1)
         assert not nursery.child_tasks
         claim.release()
+        block.release()
+
+
+async def test_reader_goes_to_the_store_when_a_claimed_block_does_not_grow(autojump_clock: MockClock) -> None:
+    async with worker() as (rig, cache):
+        block = rig.tiers[0].make(BlockId(version_of(DATA), 0, GEOMETRY))
+        claim = block.claim(0, BLOCK)
+        assert claim is not None
+        block.write(0, memoryview(DATA)[:UNIT])
+        source = ScriptedSource(DATA)
+        with trio.fail_after(STALL_SECONDS + 1):
+            assert await read(cache, DATA, source) == DATA
+        assert trio.current_time() >= STALL_SECONDS
+        assert source.fetches[-1] == (UNIT, len(DATA))
+        with trio.fail_after(1):  # who comes later knows already
+            assert await read(cache, DATA, source, (BLOCK // 2, BLOCK)) == DATA[BLOCK // 2 : BLOCK]
+        claim.release()
+        assert await read(cache, DATA, source) == DATA
+        assert cache.holds(version_of(DATA), 0, len(DATA))
+        block.release()
+
+
+async def test_slow_fill_is_waited_for_and_one_that_goes_on_again_too(autojump_clock: MockClock) -> None:
+    async with worker() as (rig, _), trio.open_nursery() as nursery:
+        block = rig.tiers[0].make(BlockId(version_of(DATA), 0, GEOMETRY))
+        claim = block.claim(0, BLOCK)
+        assert claim is not None
+        followers = Followers(nursery)
+        for written in range(4):
+            with trio.move_on_after(0.8 * STALL_SECONDS) as waiting:
+                await followers.wait(block, 8 * UNIT)
+            assert waiting.cancelled_caught
+            block.write(written * 1000, memoryview(DATA)[written * 1000 :][:1000])
+        with pytest.raises(CacheIOError):
+            await followers.wait(block, 8 * UNIT)
+        with pytest.raises(CacheIOError):
+            await followers.wait(block, 9 * UNIT)
+        block.write(4000, memoryview(DATA)[4000:][:1000])
+        await trio.sleep(1)
+        with trio.move_on_after(1) as waiting:
+            await followers.wait(block, 8 * UNIT)
+        assert waiting.cancelled_caught
+        claim.release()
+        await trio.sleep(1)
+        assert not nursery.child_tasks
+        block.release()
+
+
+async def test_stalled_fill_is_watched_until_it_is_given_up(autojump_clock: MockClock) -> None:
+    async with worker() as (rig, _), trio.open_nursery() as nursery:
+        block = rig.tiers[0].make(BlockId(version_of(DATA), 0, GEOMETRY))
+        claim = block.claim(0, BLOCK)
+        assert claim is not None
+        followers = Followers(nursery)
+        with pytest.raises(CacheIOError):
+            await followers.wait(block, 0)
+        await trio.sleep(10 * STALL_SECONDS)
+        assert len(nursery.child_tasks) == 1
+        claim.release()
+        await trio.sleep(1)
+        assert not nursery.child_tasks
         block.release()
 
 
