@@ -12,22 +12,25 @@ from s3proxy.stores.s3.exchange import Patience
 from s3proxy.stores.s3.store import S3Store, Settings
 
 
-def open_s3(path: str, config: StoreConfig, limiter: FairLimiter) -> S3Store:
+def open_s3(path: str, config: StoreConfig, limiter: FairLimiter, *, remembers_buckets: bool) -> S3Store:
     """Make the store; nothing is sent yet.
 
     Args:
         path: of the table in the configuration.
         config: the table.
         limiter: bounds what this worker asks at once.
+        remembers_buckets: for some seconds, since each request asks for its bucket; not where a cache in front does so.
 
     Raises:
         StartError: the endpoint is none, or the certificates cannot be read.
     """
+    bucket_seconds = Settings().bucket_seconds if remembers_buckets else 0.0
     settings = Settings(
         endpoint=config.endpoint or None,
         region=config.region,
         addressing=None if config.addressing == "auto" else config.addressing,
         ca_file=Path(config.ca_file) if config.ca_file else None,
+        bucket_seconds=bucket_seconds,
         patience=Patience(deadline=config.deadline_seconds),
     )
     try:

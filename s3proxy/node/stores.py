@@ -44,7 +44,7 @@ class _UnderStore:
     config: StoreConfig
     store: ObjectStore | Outage
     is_worth_caching: bool
-    is_cached: bool = False
+    is_cached: bool
     """Some mount reads it through the cache, so that every write must be told."""
     in_manner: dict[_Manner, ObjectStore] = field(default_factory=dict)
 
@@ -107,16 +107,10 @@ class Stores:
 
     def _open_all(self) -> None:
         config = self._config
-        self._under[DEFAULT_STORE] = self._open_under(DEFAULT_STORE, config.store)
+        mounts = [*config.mount, MountConfig(bucket="*", read_only=False)]
+        self._under[DEFAULT_STORE] = self._open_under(DEFAULT_STORE, config.store, mounts)
         for named in config.stores:
-            self._under[named.name] = self._open_under(named.name, named)
-        default = MountConfig(bucket="*", read_only=False)
-        mounts = [*config.mount, default]
-        for mount in mounts:
-            under = self._under[mount.store]
-            if self._manner_of(mount, under).read == "cache":
-                under.is_cached = True
-                self._cached_mounts.add(mount.bucket)
+            self._under[named.name] = self._open_under(named.name, named, mounts)
         if any(under.is_cached for under in self._under.values()):
             self._open_cache()
         mounted = [self._mount(mount) for mount in mounts]
@@ -129,14 +123,24 @@ class Stores:
 
     # Under-stores
 
-    def _open_under(self, name: str, config: StoreConfig) -> _UnderStore:
-        if config.kind == "s3":
-            store: ObjectStore | Outage = self._open_s3(name, config)
-            is_worth_caching = True
-        else:
-            store = self._open_local(name, config)
-            is_worth_caching = is_on_network(Path(config.root))
-        return _UnderStore(name=name, config=config, store=store, is_worth_caching=is_worth_caching)
+    def _open_under(self, name: str, config: StoreConfig, mounts: list[MountConfig]) -> _UnderStore:
+        is_worth_caching = config.kind == "s3" or is_on_network(Path(config.root))
+        cached = {
+            mount.bucket
+            for mount in mounts
+            if mount.store == name and self._manner_of(mount, is_worth_caching=is_worth_caching).read == "cache"
+        }
+        self._cached_mounts |= cached
+        is_cached = bool(cached)
+        return _UnderStore(
+            name=name,
+            config=config,
+            store=self._open_s3(name, config, is_cached=is_cached)
+            if config.kind == "s3"
+            else self._open_local(name, config),
+            is_worth_caching=is_worth_caching,
+            is_cached=is_cached,
+        )
 
     def _open_local(self, name: str, config: StoreConfig) -> ObjectStore | Outage:
         root = Path(config.root)
@@ -162,10 +166,11 @@ class Stores:
             self.jobs.append(store.maintain)
         return store
 
-    def _open_s3(self, name: str, config: StoreConfig) -> ObjectStore:
+    def _open_s3(self, name: str, config: StoreConfig, *, is_cached: bool) -> ObjectStore:
         from s3proxy.node.far_store import open_s3  # noqa: PLC0415 (botocore takes a fifth of the time to start)
 
-        store = open_s3(_path(name), config, self.limiter_of(config))
+        # What a cache knows of buckets ends with a write through any worker; another memory behind it would outlast it.
+        store = open_s3(_path(name), config, self.limiter_of(config), remembers_buckets=not is_cached)
         self._resources.push_async_callback(store.aclose)
         return store
 
@@ -183,11 +188,11 @@ class Stores:
         assert self.cache is not None
         await self.cache.scrub(self._config.cache.scrub_bytes_per_second)
 
-    def _manner_of(self, mount: MountConfig, under: _UnderStore) -> _Manner:
+    def _manner_of(self, mount: MountConfig, *, is_worth_caching: bool) -> _Manner:
         cache = self._config.cache
         read = mount.read or cache.read
         if read == "auto":
-            read = "cache" if under.is_worth_caching else "through"
+            read = "cache" if is_worth_caching else "through"
         ttl_seconds = mount.metadata_ttl_seconds
         return _Manner(
             read=read if self._seat.tiers else "through",
@@ -223,7 +228,7 @@ class Stores:
         under = self._under[mount.store]
         return Mount(
             bucket=mount.bucket,
-            store=self._in_manner(under, self._manner_of(mount, under)),
+            store=self._in_manner(under, self._manner_of(mount, is_worth_caching=under.is_worth_caching)),
             store_name=under.name,
             target_bucket=mount.target_bucket,
             prefix=mount.prefix,
