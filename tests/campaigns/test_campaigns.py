@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.campaigns import capacity, disconnects, faults, fuzz, kill9, listing, memory, tampering
+from tests.campaigns import capacity, disconnects, faults, fuzz, kill9, killed_steps, listing, memory, tampering
 from tests.campaigns.cached import MIB
 
 
@@ -30,6 +30,10 @@ def test_clients_that_go_away_leave_nothing_open(tmp_path: Path) -> None:
 
 def test_damaged_blocks_full_tiers_and_killed_workers_give_no_wrong_byte(tmp_path: Path) -> None:
     tampering.campaign(tmp_path, seconds=8, seed=1)
+
+
+def test_workers_that_end_amid_what_they_do_to_a_tier_cost_nobody_a_byte(tmp_path: Path) -> None:
+    killed_steps.campaign(tmp_path, every=12, seed=1, names=["a fill of a fragment", "an eviction"])
 
 
 def test_store_that_resets_refuses_and_lies_is_read_right_or_not_at_all(tmp_path: Path) -> None:
