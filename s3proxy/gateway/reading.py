@@ -1,7 +1,5 @@
 """Operations that read an object: conditions and ranges are judged here, on the version that the store opened."""
 
-from dataclasses import replace
-
 from s3proxy.gateway.authorize import ReadableObjects
 from s3proxy.http1.messages import Response
 from s3proxy.s3 import model, responses
@@ -45,14 +43,9 @@ async def head_object(objects: ObjectStore | ReadableObjects, operation: model.H
 
 async def get_object_attributes(store: ObjectStore, operation: model.GetObjectAttributes) -> Response:
     """Answer with the attributes that were asked for."""
-    head = model.HeadObject(bucket=operation.bucket, key=operation.key, version_id=operation.version_id)
-    info = await store.head_object(head)
+    info = await store.get_object_attributes(operation)
     if _is_not_modified(operation.conditions, info):
         return responses.not_modified(info)
-    if "ObjectParts" in operation.attributes and not info.parts and "-" in info.etag:
-        # A store that does not list parts may still count them for who asks for one.
-        first = await store.head_object(replace(head, part_number=1))
-        info = replace(info, selected_part=first.selected_part)
     return responses.get_object_attributes(operation, info)
 
 

@@ -98,6 +98,11 @@ class ObjectStore(ABC):
     async def head_object(self, operation: model.HeadObject) -> model.ObjectInfo:
         """What is known of an object. The gateway checks conditions."""
 
+    async def get_object_attributes(self, operation: model.GetObjectAttributes) -> model.ObjectInfo:
+        """What ``head_object`` says, and the parts where they are asked for and the store tells them only then."""
+        head = model.HeadObject(bucket=operation.bucket, key=operation.key, version_id=operation.version_id)
+        return await self.head_object(head)
+
     @abstractmethod
     async def put_object(self, operation: model.PutObject, body: IncomingBody) -> model.PutResult:
         """Store ``body`` as the object: visible whole and verified, or not at all."""

@@ -129,6 +129,12 @@ class Mounts(ObjectStore):
         with route:
             return await route.store.head_object(route.of(operation))
 
+    async def get_object_attributes(self, operation: model.GetObjectAttributes) -> model.ObjectInfo:
+        """What its store says."""
+        route = self._routes.to(operation.bucket)
+        with route:
+            return await route.store.get_object_attributes(route.of(operation))
+
     async def put_object(self, operation: model.PutObject, body: IncomingBody) -> model.PutResult:
         """Store it there."""
         route = self._writable(operation.bucket)

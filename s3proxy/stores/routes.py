@@ -20,6 +20,7 @@ _KeyOperation = TypeVar(
     "_KeyOperation",
     model.GetObject,
     model.HeadObject,
+    model.GetObjectAttributes,
     model.PutObject,
     model.DeleteObject,
     model.CopyObject,

@@ -19,6 +19,7 @@ from s3proxy.s3.model import (
     CopySource,
     CreateMultipartUpload,
     ETag,
+    GetObjectAttributes,
     Key,
     ListMultipartUploads,
     ListParts,
@@ -114,6 +115,18 @@ async def check_complete_again_answers_the_same(store: ObjectStore) -> None:
     with raises(ErrorCode.NO_SUCH_UPLOAD):
         await store.complete_multipart_upload(operation)
     assert await get(store) == b"another"
+
+
+async def check_object_attributes_list_the_parts(store: ObjectStore) -> None:
+    await make_bucket(store)
+    await store.complete_multipart_upload(await stored_two(store, ChecksumAlgorithm.SHA256))
+    asked = GetObjectAttributes(bucket=BUCKET, key=KEY, attributes=frozenset({"ObjectParts"}))
+    info = await store.get_object_attributes(asked)
+    assert (info.etag, info.size) == (ETAG_OF_TWO, len(FIRST + LAST))
+    assert [(part.number, part.size, part.checksum is not None) for part in info.parts] == [
+        (1, len(FIRST), True),
+        (7, len(LAST), True),
+    ]
 
 
 async def check_complete_refuses_parts_that_do_not_fit(store: ObjectStore) -> None:

@@ -132,6 +132,10 @@ class CachingStore(ObjectStore):
             return await self._opening.describe(operation)
         return await self._store.head_object(operation)
 
+    async def get_object_attributes(self, operation: model.GetObjectAttributes) -> model.ObjectInfo:
+        """From the store."""
+        return await self._store.get_object_attributes(operation)
+
     async def put_object(self, operation: model.PutObject, body: IncomingBody) -> model.PutResult:
         """At the store, and with cache-through also into the cache."""
         with changing(self._shared, operation.bucket, operation.key):

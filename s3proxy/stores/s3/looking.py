@@ -1,9 +1,24 @@
 """What is known of objects without their bytes, and where a read begins."""
 
-from s3proxy.s3.client import buckets, objects
+from dataclasses import replace
+
+from s3proxy.http1.messages import ConnectionLostError
+from s3proxy.s3.client import answers, attributes, buckets, objects
+from s3proxy.s3.client.answers import MAX_DOCUMENT_BYTES, MalformedAnswerError
+from s3proxy.s3.client.attributes import ListedParts
 from s3proxy.s3.client.objects import Arriving
 from s3proxy.s3.errors import ErrorCode, S3Error
-from s3proxy.s3.model import Bucket, GetObject, HeadObject, Key, ObjectInfo, ReadConditions, Tags
+from s3proxy.s3.model import (
+    Bucket,
+    GetObject,
+    GetObjectAttributes,
+    HeadObject,
+    Key,
+    ObjectInfo,
+    Part,
+    ReadConditions,
+    Tags,
+)
 from s3proxy.s3.ranges import satisfiable_form
 from s3proxy.stores.base import OpenObject
 from s3proxy.stores.receiving import LargeBuffers
@@ -53,6 +68,53 @@ class Looking:
             if error.code is ErrorCode.NO_SUCH_KEY:
                 return None
             raise
+
+    async def attributes(self, operation: GetObjectAttributes) -> ObjectInfo:
+        """What is known of an object, and of which parts it was made, where that is asked for.
+
+        Where the store does not list them, the first one tells how many there are.
+        """
+        bucket, key = operation.bucket, operation.key
+        info = await self.head(bucket, key)
+        if "ObjectParts" not in operation.attributes or "-" not in info.etag:
+            return info
+        parts = await self._parts(bucket, key, info)
+        if parts:
+            return replace(info, parts=parts)
+        first = await self.head(bucket, key, 1)
+        return replace(info, selected_part=first.selected_part)
+
+    async def _parts(self, bucket: Bucket, key: Key, info: ObjectInfo) -> tuple[Part, ...]:
+        """The parts of this version; none unless they are its parts, all of them."""
+        found: list[Part] = []
+        is_truncated = True
+        while is_truncated:
+            page = await self._page_of_parts(bucket, key, after=found[-1].number if found else 0)
+            if page is None or page.etag != info.etag:
+                return ()
+            found += page.parts
+            is_truncated = page.is_truncated
+        return tuple(found) if sum(part.size for part in found) == info.size else ()
+
+    async def _page_of_parts(self, bucket: Bucket, key: Key, *, after: int) -> ListedParts | None:
+        """One page of parts; None where the store does not know the operation, in whatever way it says so."""
+
+        def may_be_attributes(answer: OpenAnswer) -> bool:
+            content_type = answers.fields_of(answer.headers).get(b"content-type", b"")
+            return attributes.may_be_attributes(answer.status, content_type)
+
+        try:
+            request = attributes.list_object_parts(bucket, key, after=after)
+            is_likely, answer = await self._exchange.open(request, may_be_attributes)
+        except S3Error:
+            return None
+        try:
+            body = await answer.read(MAX_DOCUMENT_BYTES) if is_likely else b""
+            return attributes.parse_object_parts(body, after=after)
+        except (MalformedAnswerError, ConnectionLostError):
+            return None
+        finally:
+            await answer.aclose()
 
     async def open(self, operation: GetObject) -> OpenObject:
         """Open an object, with one request where the store can judge all that is asked."""

@@ -3,7 +3,7 @@
 One account signs for everything. What S3 does not keep as this gateway needs it is in hidden metadata and a hidden tag,
 see ``s3.client.hidden``. A bucket without the tag belongs to every user of the gateway.
 
-What no S3 gives: the parts of an object (``ObjectInfo.parts`` is empty; a read of one part tells where it lies and how
+What no S3 gives: the parts of an object, except to GetObjectAttributes (a read of one part tells where it lies and how
 many there are), and when an upload began, except in the list of uploads.
 """
 
@@ -191,6 +191,11 @@ class S3Store(ObjectStore):
         """One request."""
         _require_current(operation.version_id)
         return await self._looking.head(operation.bucket, operation.key, operation.part_number)
+
+    async def get_object_attributes(self, operation: model.GetObjectAttributes) -> model.ObjectInfo:
+        """One request, and those for the parts; see ``Looking.attributes``."""
+        _require_current(operation.version_id)
+        return await self._looking.attributes(operation)
 
     async def put_object(self, operation: model.PutObject, body: IncomingBody) -> model.PutResult:
         """Send the body on while it comes, and its last byte when all was verified."""

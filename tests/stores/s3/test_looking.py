@@ -2,10 +2,21 @@ from dataclasses import replace
 
 import pytest
 
+from s3proxy.s3 import responses
 from s3proxy.s3.errors import ErrorCode, S3Error
-from s3proxy.s3.model import ByteRange, GetObject, HeadObject, ReadConditions, SelectedPart
+from s3proxy.s3.model import (
+    ByteRange,
+    ETag,
+    GetObject,
+    GetObjectAttributes,
+    HeadObject,
+    ObjectInfo,
+    Part,
+    ReadConditions,
+    SelectedPart,
+)
 from tests.stores.s3.scripted import answer, described, refusal, s3_of, spanned, stored
-from tests.stores.vocabulary import BUCKET, KEY, head, raises
+from tests.stores.vocabulary import BUCKET, KEY, NO_METADATA, head, raises
 
 GET = GetObject(bucket=BUCKET, key=KEY)
 NO_TAGS = refusal(404, "NoSuchTagSet")
@@ -93,3 +104,58 @@ async def test_head_that_is_refused_is_denied() -> None:
     async with s3_of(answer(403)) as (store, _):
         with raises(ErrorCode.ACCESS_DENIED):
             await head(store)
+
+
+# Attributes
+
+ATTRIBUTES = GetObjectAttributes(bucket=BUCKET, key=KEY, attributes=frozenset({"ETag", "ObjectParts"}))
+PARTS = tuple(Part(number=number, size=2, etag=ETag(""), last_modified_ns=0) for number in (1, 5))
+OF_PARTS = described(4, etag="e-2")
+_XML = {"Content-Type": "application/xml"}
+
+
+def attributes_of(parts: tuple[Part, ...], etag: str = "e-2", max_parts: int = 1000, marker: int = 0) -> bytes:
+    info = ObjectInfo(size=4, etag=ETag(etag), last_modified_ns=0, metadata=NO_METADATA, parts=parts)
+    operation = replace(ATTRIBUTES, max_parts=max_parts, part_number_marker=marker)
+    body = responses.get_object_attributes(operation, info).body
+    assert isinstance(body, bytes)
+    return answer(200, body, _XML)
+
+
+async def test_attributes_list_the_parts_over_pages() -> None:
+    pages = (attributes_of(PARTS, max_parts=1), attributes_of(PARTS, marker=1))
+    async with s3_of(OF_PARTS, *pages) as (store, script):
+        info = await store.get_object_attributes(ATTRIBUTES)
+    assert (info.size, info.etag, info.parts) == (4, "e-2", PARTS)
+    assert script.asked() == ["HEAD /bucket/a/key", *["GET /bucket/a/key?attributes"] * 2]
+    assert script.header("x-amz-part-number-marker") == "1"
+
+
+@pytest.mark.parametrize("operation", [replace(ATTRIBUTES, attributes=frozenset({"ETag"})), ATTRIBUTES])
+async def test_attributes_without_parts_cost_a_head(operation: GetObjectAttributes) -> None:
+    of_one_piece = operation is ATTRIBUTES
+    async with s3_of(described(4) if of_one_piece else OF_PARTS) as (store, script):
+        assert (await store.get_object_attributes(operation)).parts == ()
+    assert script.asked() == ["HEAD /bucket/a/key"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        refusal(501, "NotImplemented"),
+        refusal(405, "MethodNotAllowed"),
+        refusal(400, "InvalidArgument"),
+        refusal(403, "AccessDenied"),
+        stored(b"data"),  # as Ceph 16 answers
+        stored(b"<data/>", _XML),
+        attributes_of(PARTS, etag="other-2"),  # replaced meanwhile
+        attributes_of(PARTS[:1]),  # not all of them
+    ],
+)
+async def test_store_that_does_not_list_the_parts_is_asked_how_many_there_are(given: bytes) -> None:
+    fields = {"Content-Length": "2", "Content-Range": "bytes 0-1/4", "x-amz-mp-parts-count": "2"}
+    first = answer(206, b"", {"ETag": '"e-2"', "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT", **fields})
+    async with s3_of(OF_PARTS, given, first) as (store, script):
+        info = await store.get_object_attributes(ATTRIBUTES)
+    assert (info.parts, info.selected_part) == ((), SelectedPart(1, ByteRange(0, 2), 2))
+    assert script.asked()[-1] == "HEAD /bucket/a/key?partNumber=1"
