@@ -43,6 +43,7 @@ class Scenario:
         steps: how many those are, at least and at most.
         does: what is among them.
         prepare: what was there before; done by another worker.
+        has_damage: whether some of that is damaged; if not, nobody ever finds a block that is.
         tiers: how many.
         objects: all whose bytes others want then; the tiers have room for the last one.
         check: what else must hold afterwards, whenever the worker died.
@@ -52,6 +53,7 @@ class Scenario:
     steps: tuple[int, int]
     does: frozenset[str]
     prepare: tuple[Act, ...] = ()
+    has_damage: bool = False
     tiers: int = 1
     objects: tuple[bytes, ...] = field(default=(_SMALL,), repr=False)
     check: Callable[[Rig], None] | None = None
@@ -239,10 +241,10 @@ SCENARIOS: Final = {
     "making room": Scenario(act=_make_room, steps=(40, 120), does=_EVICTS, prepare=_FULL, objects=(_LARGE,)),
     "a promotion": Scenario(act=_promote, steps=(80, 250), does=_COPIES, prepare=(_fill_lower, _put_part), tiers=2),
     "a read of damaged blocks": Scenario(
-        act=_reads(_SMALL), steps=(80, 250), does=_FILLS | {"unlink"}, prepare=(*_FILLED, _flip)
+        act=_reads(_SMALL), steps=(80, 250), does=_FILLS | {"unlink"}, prepare=(*_FILLED, _flip), has_damage=True
     ),
     "a scrub of damaged blocks": Scenario(
-        act=_scrub, steps=(12, 40), does=frozenset({"unlink", "add_own"}), prepare=(*_FILLED, _flip)
+        act=_scrub, steps=(12, 40), does=frozenset({"unlink", "add_own"}), prepare=(*_FILLED, _flip), has_damage=True
     ),
     "touching": Scenario(act=_reads(_SMALL), steps=(10, 30), does=frozenset({"futimens"}), prepare=(*_FILLED, _age)),
     "a drop": Scenario(act=_drop, steps=(12, 40), does=frozenset({"unlink", "add_own"}), prepare=_FILLED),

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, partial, wraps
+from inspect import isroutine
 from pathlib import Path
 from typing import Any, Final, Literal, ParamSpec, TypeVar
 
@@ -61,7 +62,7 @@ def calls_of_the_cache() -> frozenset[str]:
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id in {"os", "fcntl"}
-        and callable(getattr(os, node.attr, None) or getattr(fcntl, node.attr, None))
+        and isroutine(getattr(os, node.attr, None) or getattr(fcntl, node.attr, None))
     )
 
 

@@ -14,6 +14,7 @@ import trio
 
 from s3proxy.cache import following
 from s3proxy.cache.blocks import PAGE_BYTES
+from s3proxy.cache.counters import Counter
 from s3proxy.cache.range_locks import is_locked
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier_directory import TEMPORARIES, evicting, remove_temporaries
@@ -76,7 +77,8 @@ class Trial:
             action: Action = "kill" if manner == "killed" else "stop"
             worker = self.workers.start(self._task(rig, at=step, action=action))
             if worker.code is None:
-                with mock.patch.object(following, "STALL_SECONDS", _STALL_SECONDS):
+                patience = _STALL_SECONDS if manner == "stopped" else following.STALL_SECONDS
+                with mock.patch.object(following, "STALL_SECONDS", patience):
                     trio.run(_read_while, rig, self.scenario, worker.pid, manner)
                 worker = self.workers.ended(worker)
             assert worker.code in {0, -signal.SIGKILL}, f"{self.name}: a worker ended with {worker.code}"
@@ -111,6 +113,7 @@ def _require_all_well(rig: Rig, scenario: Scenario) -> int:
     drift = _start_again(rig)
     trio.run(_read_all, rig, scenario)
     trio.run(_read_last_from_cache, rig, scenario)
+    assert scenario.has_damage or not rig.total(Counter.CORRUPT_BLOCKS)
     if scenario.check is not None:
         scenario.check(rig)
     return drift
