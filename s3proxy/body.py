@@ -20,6 +20,8 @@ class FileSlice:
     fd: int
     offset: int
     length: int
+    is_resident: bool = False
+    """It is known to lie in memory, so that sending it waits for no disk."""
 
 
 Chunk = bytes | memoryview | FileSlice

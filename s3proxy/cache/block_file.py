@@ -181,7 +181,7 @@ class Block:
 
     def _verify(self, start: int, stop: int, flags: int) -> bool | None:
         status = os.fstat(self.fd)
-        signature = (status.st_mtime_ns, status.st_size)
+        signature = _signature_of(status)
         if signature != self._signature and not self._begin_anew(signature):
             return False
         if self._verified == self._all:
@@ -286,10 +286,20 @@ class Block:
         """
         claim = next(claim for claim in self._claims if claim.start <= offset < claim.stop)
         assert offset + len(data) <= claim.stop
-        for number, crc in claim.writer.write(offset, data):
+        before = _signature_of(os.fstat(self.fd))
+        whole = claim.writer.write(offset, data)
+        after = _signature_of(os.fstat(self.fd))
+        units = 0
+        for number, crc in whole:
             self._crcs[number] = crc
-            with self._lock:
-                self._present |= 1 << number
+            units |= 1 << number
+        with self._lock:
+            self._present |= units
+            # If the file was as this process knew it, all that changed is what it has just written: nothing is to be
+            # read back. That spares a reader who follows 0.15 s of CPU per GiB.
+            if before == self._signature or not self._verified:
+                self._signature = after
+                self._verified |= units
 
     def touch(self, now_ns: int) -> None:
         """Note that the block is used, for the order of eviction; on the file only every ``TOUCH_SECONDS``.
@@ -301,3 +311,7 @@ class Block:
             self._atime_ns = now_ns
             with contextlib.suppress(OSError):  # a read-only tier evicts nothing
                 set_atime(self.fd, now_ns)
+
+
+def _signature_of(status: os.stat_result) -> tuple[int, int]:
+    return status.st_mtime_ns, status.st_size

@@ -237,7 +237,7 @@ class CachedBody(Body):
         self._counted_bytes += length
         if length <= INLINE_BYTES and (data := self._fills.shelf.read_now(block, offset, length)) is not None:
             return data
-        return FileSlice(block.fd, offset, length)
+        return FileSlice(block.fd, offset, length, self._fills.shelf.is_in_memory(block))
 
     def _take_tail(self, tail: bytes) -> bytes:
         self._tail = None

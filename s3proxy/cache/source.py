@@ -121,7 +121,7 @@ def size_of(chunk: Chunk) -> int:
 def cut(chunk: Chunk, start: int, stop: int) -> Chunk:
     """The bytes ``[start, stop)`` of a chunk, not copied."""
     if isinstance(chunk, FileSlice):
-        return FileSlice(chunk.fd, chunk.offset + start, stop - start)
+        return FileSlice(chunk.fd, chunk.offset + start, stop - start, chunk.is_resident)
     if stop - start == len(chunk):
         return chunk
     return memoryview(chunk)[start:stop]

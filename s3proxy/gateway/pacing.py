@@ -87,7 +87,8 @@ def _split(chunk: Chunk, count: int) -> tuple[Chunk, Chunk]:
     if length <= count:
         return chunk, b""
     if isinstance(chunk, FileSlice):
-        return FileSlice(chunk.fd, chunk.offset, count), FileSlice(chunk.fd, chunk.offset + count, length - count)
+        rest = FileSlice(chunk.fd, chunk.offset + count, length - count, chunk.is_resident)
+        return FileSlice(chunk.fd, chunk.offset, count, chunk.is_resident), rest
     view = memoryview(chunk)
     return view[:count], view[count:]
 

@@ -15,6 +15,7 @@ import socket
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import trio
 
@@ -149,7 +150,8 @@ class SocketTransport(Transport):
 
     async def send_file(self, prefix: bytes, piece: FileSlice) -> int:
         """Send a small slice together with the prefix, a large one by sendfile."""
-        if piece.length <= COPIED_SLICE_BYTES and _is_resident(piece.fd, piece.offset, piece.length):
+        is_small = piece.length <= COPIED_SLICE_BYTES
+        if is_small and (piece.is_resident or _is_resident(piece.fd, piece.offset, piece.length)):
             data = os.pread(piece.fd, piece.length, piece.offset)
             await self.send(prefix, data)
             return len(data)
@@ -199,7 +201,7 @@ class SocketTransport(Transport):
     async def _sendfile(self, piece: FileSlice) -> int:
         offset, stop = piece.offset, piece.offset + piece.length
         while offset < stop:
-            sent = await self._sendfile_once(piece.fd, offset, min(stop - offset, PIECE_BYTES))
+            sent = await self._sendfile_once(piece, offset, min(stop - offset, PIECE_BYTES))
             if sent == 0:
                 break
             offset += sent
@@ -208,12 +210,13 @@ class SocketTransport(Transport):
                 await trio.lowlevel.checkpoint()
         return offset - piece.offset
 
-    async def _sendfile_once(self, fd: int, offset: int, length: int) -> int:
+    async def _sendfile_once(self, piece: FileSlice, offset: int, length: int) -> int:
         while True:
             try:
-                if _is_resident(fd, offset, length):
-                    return os.sendfile(self._fd, fd, offset, length)
-                return await trio.to_thread.run_sync(os.sendfile, self._fd, fd, offset, length, limiter=self._disk)
+                if piece.is_resident or _is_resident(piece.fd, offset, length):
+                    return os.sendfile(self._fd, piece.fd, offset, length)
+                send = partial(os.sendfile, self._fd, piece.fd, offset, length)
+                return await trio.to_thread.run_sync(send, limiter=self._disk)
             except BlockingIOError:
                 await self._wait(trio.lowlevel.wait_writable)
             except (ConnectionError, TimeoutError) as error:

@@ -293,3 +293,20 @@ def test_block_is_closed_when_all_have_released_it(tier: Tier) -> None:
     block.release()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(block.fd)
+
+
+def test_what_this_process_has_just_written_is_not_read_back(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = tier.make(ID)
+    fill(block, content(ID), [(0, 2 * UNIT)])
+    monkeypatch.setattr(os, "preadv", None)
+    assert block.verify(0, 2 * UNIT)
+    block.release()
+
+
+def test_what_somebody_else_wrote_between_two_of_our_writes_is_found(tier: Tier) -> None:
+    block = tier.make(ID)
+    fill(block, content(ID), [(0, UNIT)])
+    damage(tier, DATA + 10)
+    fill(block, content(ID), [(UNIT, 2 * UNIT)])
+    assert not block.verify(0, UNIT)
+    block.release()
