@@ -92,6 +92,9 @@ class StoreConfig:
     """Send unsigned requests."""
     ca_file: str = ""
     """PEM; empty for the system's roots."""
+    conditional_writes: Literal["auto", "none", "put", "all"] = "auto"
+    """What the store honours If-Match and If-None-Match of; other conditional writes are refused. ``put`` is PutObject
+    alone; ``auto`` is ``all`` for AWS and ``put`` for others."""
     deadline_seconds: float = _number(20, least=0.1)
     """For a request to be answered, repetitions included; of a body only until its first byte."""
     max_requests: int = _number(0)
@@ -109,6 +112,7 @@ KEYS_OF_KIND = {
             "secret_key",
             "anonymous",
             "ca_file",
+            "conditional_writes",
             "deadline_seconds",
             "max_requests",
         }

@@ -30,6 +30,7 @@ def open_s3(path: str, config: StoreConfig, limiter: FairLimiter, *, remembers_b
         region=config.region,
         addressing=None if config.addressing == "auto" else config.addressing,
         ca_file=Path(config.ca_file) if config.ca_file else None,
+        conditional_writes=None if config.conditional_writes == "auto" else config.conditional_writes,
         bucket_seconds=bucket_seconds,
         patience=Patience(deadline=config.deadline_seconds),
     )

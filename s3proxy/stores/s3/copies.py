@@ -6,6 +6,7 @@ copied from it: what describes the copy is given anew.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from s3proxy.s3 import conditions
@@ -14,6 +15,7 @@ from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.model import CopyObject, CopyResult, CopySource, ObjectInfo, Tags, UploadPartCopy
 from s3proxy.s3.ranges import check_copy_range
 from s3proxy.stores.base import StoreUnavailableError
+from s3proxy.stores.s3.conditional import Conditional
 from s3proxy.stores.s3.exchange import Exchange
 from s3proxy.stores.s3.looking import Looking
 from s3proxy.stores.s3.writing import Writing
@@ -29,12 +31,14 @@ class Copies:
     Args:
         exchange: with the store.
         looking: at the sources.
+        conditional: judges conditions.
         writing: of the copies.
     """
 
-    def __init__(self, exchange: Exchange, looking: Looking, writing: Writing) -> None:
+    def __init__(self, exchange: Exchange, looking: Looking, conditional: Conditional, writing: Writing) -> None:
         self._exchange = exchange
         self._looking = looking
+        self._conditional = conditional
         self._writing = writing
 
     async def copy_object(self, operation: CopyObject) -> CopyResult:
@@ -45,10 +49,11 @@ class Copies:
         """
 
         async def copy(source: ObjectInfo) -> CopyResult:
-            await self._writing.check_target(operation.bucket, operation.key, operation.conditions)
+            when = operation.conditions
+            pinned = await self._conditional.pinned("CopyObject", operation.bucket, operation.key, when)
             tags = await self._tags_of_copy(operation, source)
-            request = objects.copy_object(operation, source, tags)
-            can_repeat = operation.conditions.is_empty
+            request = objects.copy_object(replace(operation, conditions=pinned), source, tags)
+            can_repeat = when.is_empty
             result = await self._exchange.ask(
                 request, lambda answer: objects.parse_copy(answer.body), can_repeat=can_repeat, is_slow=True
             )

@@ -27,9 +27,9 @@ from s3proxy.s3.model import (
     UploadId,
     UploadsPage,
 )
+from s3proxy.stores.s3.conditional import Conditional, told_apart
 from s3proxy.stores.s3.exchange import Answer, Exchange
 from s3proxy.stores.s3.looking import Looking
-from s3proxy.stores.s3.writing import Writing
 
 _MOST_KEPT: Final = 4096
 
@@ -44,13 +44,13 @@ class Multipart:
     Args:
         exchange: with the store.
         looking: at what uploads became.
-        writing: judges conditions.
+        conditional: judges conditions.
     """
 
-    def __init__(self, exchange: Exchange, looking: Looking, writing: Writing) -> None:
+    def __init__(self, exchange: Exchange, looking: Looking, conditional: Conditional) -> None:
         self._exchange = exchange
         self._looking = looking
-        self._writing = writing
+        self._conditional = conditional
         self._kept: LRUCache[tuple[Bucket, Key, UploadId], Upload] = LRUCache(_MOST_KEPT)
 
     async def create(self, operation: CreateMultipartUpload) -> UploadId:
@@ -86,11 +86,11 @@ class Multipart:
         """
         _check_order(operation)
         when = operation.conditions
-        request = uploads.complete_multipart_upload(operation)
         try:
             await self._check_upload(operation)
-            await self._writing.check_target(operation.bucket, operation.key, when)
-            with uploads.as_no_such_upload():
+            pinned = await self._conditional.pinned("CompleteMultipartUpload", operation.bucket, operation.key, when)
+            request = uploads.complete_multipart_upload(replace(operation, conditions=pinned))
+            with uploads.as_no_such_upload(), told_apart(when, pinned):
                 result = await self._exchange.ask(request, _parse_completed, can_repeat=when.is_empty, is_slow=True)
         except S3Error as error:
             info = await self._made(operation) if error.code is ErrorCode.NO_SUCH_UPLOAD else None

@@ -21,6 +21,7 @@ from s3proxy.s3.client import listings
 from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.stores.base import ObjectStore, OpenObject, StoreUnavailableError
 from s3proxy.stores.s3.buckets import Buckets
+from s3proxy.stores.s3.conditional import Conditional, ConditionalWrites
 from s3proxy.stores.s3.connections import Connections
 from s3proxy.stores.s3.copies import Copies
 from s3proxy.stores.s3.credentials import CredentialsProvider, ProviderChain
@@ -53,6 +54,9 @@ class Settings:
     checksum_trailers: bool | None = None
     """The store takes checksums behind a body; by default only Amazon's does. See uploading.py."""
 
+    conditional_writes: ConditionalWrites | None = None
+    """Of what the store honours If-Match and If-None-Match; by default Amazon's of all writes, others of PutObject."""
+
     bucket_seconds: float = 5.0
     """How long it may go unnoticed that another process changed a bucket."""
 
@@ -83,6 +87,11 @@ class Settings:
         """Whether the store takes checksums behind a body."""
         return self.endpoint is None if self.checksum_trailers is None else self.checksum_trailers
 
+    @property
+    def honoured(self) -> ConditionalWrites:
+        """What the store honours conditions of."""
+        return self.conditional_writes or ("all" if self.endpoint is None else "put")
+
 
 class S3Store(ObjectStore):
     """An object store over S3. Make it with ``open``.
@@ -103,9 +112,10 @@ class S3Store(ObjectStore):
         self._connections = connections
         self._buckets = Buckets(exchange, location=settings.location, kept_seconds=settings.bucket_seconds, clock=clock)
         self._looking = Looking(exchange, self._buckets)
-        self._writing = Writing(exchange, self._looking, checksum_trailers=settings.takes_trailers)
-        self._copies = Copies(exchange, self._looking, self._writing)
-        self._multipart = Multipart(exchange, self._looking, self._writing)
+        conditional = Conditional(self._looking, settings.honoured)
+        self._writing = Writing(exchange, self._looking, conditional, checksum_trailers=settings.takes_trailers)
+        self._copies = Copies(exchange, self._looking, conditional, self._writing)
+        self._multipart = Multipart(exchange, self._looking, conditional)
 
     @classmethod
     def open(

@@ -21,10 +21,10 @@ from s3proxy.s3.model import (
     PutResult,
     Tags,
     UploadPart,
-    WriteConditions,
 )
 from s3proxy.stores.base import StoreUnavailableError
 from s3proxy.stores.receiving import WHOLE_BYTES, LargeBuffers, receive_whole
+from s3proxy.stores.s3.conditional import Conditional, told_apart
 from s3proxy.stores.s3.exchange import Answer, Exchange
 from s3proxy.stores.s3.looking import Looking
 from s3proxy.stores.s3.uploading import Trailer, Upload, headers_of_short
@@ -50,23 +50,28 @@ class Writing:
     Args:
         exchange: with the store.
         looking: at what is there.
+        conditional: judges conditions.
         checksum_trailers: whether the store takes checksums behind a body; see uploading.py.
     """
 
-    def __init__(self, exchange: Exchange, looking: Looking, *, checksum_trailers: bool) -> None:
+    def __init__(
+        self, exchange: Exchange, looking: Looking, conditional: Conditional, *, checksum_trailers: bool
+    ) -> None:
         self._exchange = exchange
         self._looking = looking
+        self._conditional = conditional
         self._checksum_trailers = checksum_trailers
         self._buffers = LargeBuffers()
         self._threads = trio.CapacityLimiter(_THREADS)
 
     async def put_object(self, operation: PutObject, body: IncomingBody) -> PutResult:
         """Store an object."""
-        request = objects.put_object(operation)
         when = operation.conditions
-        await self.check_target(operation.bucket, operation.key, when)
+        pinned = await self._conditional.pinned("PutObject", operation.bucket, operation.key, when)
+        request = objects.put_object(replace(operation, conditions=pinned))
         try:
-            return await self._store(request, body, can_repeat=when.is_empty)
+            with told_apart(when, pinned):
+                return await self._store(request, body, can_repeat=when.is_empty)
         except S3Error as error:
             if error.code is ErrorCode.NO_SUCH_KEY and when.is_empty:
                 # What else could a new object lack? Ceph says so when the bucket goes while the body comes.
@@ -81,13 +86,14 @@ class Writing:
     async def delete_object(self, operation: DeleteObject) -> None:
         """Remove an object.
 
-        Stores know few conditions of a deletion, and those that know none remove the object whatever they are told. So
-        they are judged here, and the version that met them is all that is removed, by stores that know If-Match.
+        Stores know few conditions of a deletion. So they are judged here, and the version that met them is all that is
+        removed, by stores that know If-Match.
         """
         bucket, key = operation.bucket, operation.key
         if operation.conditions.is_empty:
             await self._exchange.ask(objects.delete_object(bucket, key), _nothing)
             return
+        self._conditional.require("DeleteObject")
         current = await self._looking.current(bucket, key)
         if current is not None:  # a missing object meets every condition
             conditions.check_delete(operation.conditions, current)
@@ -97,15 +103,6 @@ class Writing:
     async def put_tags(self, bucket: Bucket, key: Key, tags: Tags) -> None:
         """Replace the tags of an object."""
         await self._exchange.ask(buckets.put_tagging(tags, bucket, key), _nothing)
-
-    async def check_target(self, bucket: Bucket, key: Key, when: WriteConditions) -> None:
-        """Judge the conditions of a write before it begins.
-
-        The store judges them again, in the same step that makes the write visible; but of what writes an object, some
-        stores know conditions of PutObject alone.
-        """
-        if not when.is_empty:
-            conditions.check_write(when, await self._looking.current(bucket, key))
 
     async def _store(self, request: StoreRequest, body: IncomingBody, *, can_repeat: bool) -> PutResult:
         length = body.length

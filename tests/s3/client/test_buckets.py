@@ -41,6 +41,10 @@ def test_tags_are_read_as_they_were_rendered(tags: model.Tags) -> None:
         assert operation == model.PutObjectTagging(bucket=BUCKET, key=KEY, tags=tags)
 
 
+def test_answer_of_nothing_has_no_tags() -> None:
+    assert buckets.parse_tagging(b"") == {}
+
+
 def test_tags_without_end_are_malformed() -> None:
     rows = "".join(f"<Tag><Key>{number}</Key><Value/></Tag>" for number in range(1000))
     with pytest.raises(MalformedAnswerError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import md5
 
 from s3proxy.s3.sigv4 import Credentials
+from s3proxy.stores.s3.conditional import ConditionalWrites
 from s3proxy.stores.s3.credentials import CredentialsProvider, FixedCredentials
 from s3proxy.stores.s3.exchange import Limiter, Patience
 from s3proxy.stores.s3.store import S3Store, Settings
@@ -87,12 +88,16 @@ async def s3_of(
     credentials: CredentialsProvider | None = None,
     limiter: Limiter | None = None,
     checksum_trailers: bool = False,
+    conditional_writes: ConditionalWrites = "all",
 ) -> AsyncIterator[tuple[S3Store, Script]]:
     """A store over a server that gives these answers; checks that no descriptor stays open."""
     script = Script(list(answers))
     async with serving(script) as served:
         settings = Settings(
-            endpoint=f"http://127.0.0.1:{served.port}", patience=patience, checksum_trailers=checksum_trailers
+            endpoint=f"http://127.0.0.1:{served.port}",
+            patience=patience,
+            checksum_trailers=checksum_trailers,
+            conditional_writes=conditional_writes,
         )
         store = S3Store.open(
             settings, credentials=credentials or FixedCredentials(CREDENTIALS), limiter=limiter, jitter=lambda: 0.01

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 
 import pytest
 import trio
@@ -23,12 +24,13 @@ from tests.understores import UnderStore, ceph, moto
 __all__ = ["ceph", "moto"]  # fixtures
 
 
-def store_at(place: UnderStore, *, checksum_trailers: bool) -> S3Store:
+def store_at(place: UnderStore, *, is_moto: bool) -> S3Store:
     credentials = Credentials(access_key=place.access_key, secret_key=place.secret_key, region=place.region)
     settings = Settings(
         endpoint=place.endpoint,
         region=place.region,
-        checksum_trailers=checksum_trailers,
+        checksum_trailers=is_moto,
+        conditional_writes="all" if is_moto else "put",
         patience=Patience(deadline=2),  # moto answers 500 now and then, and means it
     )
     return S3Store.open(settings, credentials=FixedCredentials(credentials))
@@ -48,14 +50,14 @@ def clean_ceph(ceph: UnderStore) -> UnderStore:
 
 @pytest.fixture
 async def moto_store(clean_moto: UnderStore) -> AsyncIterator[S3Store]:
-    store = store_at(clean_moto, checksum_trailers=True)
+    store = store_at(clean_moto, is_moto=True)
     yield store
     await store.aclose()
 
 
 @pytest.fixture
 async def ceph_store(clean_ceph: UnderStore) -> AsyncIterator[S3Store]:
-    store = store_at(clean_ceph, checksum_trailers=False)
+    store = store_at(clean_ceph, is_moto=False)
     yield store
     await store.aclose()
 
@@ -68,7 +70,11 @@ _ALWAYS = {
     "complete_joins_the_listed_parts": "S3 does not list the parts of an object; see test_completed_object",
 }
 _NO_CHECKSUMS = "Ceph 16 knows no x-amz-checksum-*"
+_ONLY_PUT = "Ceph 16 ignores conditions of all but PutObject, and so they are refused"
 _ONLY_CEPH = {
+    "copy_object_checks_the_target_s_conditions": _ONLY_PUT,
+    "complete_checks_its_conditions": _ONLY_PUT,
+    "delete_object_if_match_removes_that_version_only": _ONLY_PUT,
     "put_object_keeps_its_checksum": _NO_CHECKSUMS,
     "copy_object_computes_the_checksum_that_is_asked_for": _NO_CHECKSUMS,
     "complete_gives_a_composite_checksum": _NO_CHECKSUMS,
@@ -134,7 +140,7 @@ async def test_s3_store_over_ceph_keeps_the_contract(check: Check, ceph_store: S
 
 @pytest.fixture(params=["clean_moto", "clean_ceph"])
 async def any_store(request: pytest.FixtureRequest) -> AsyncIterator[S3Store]:
-    store = store_at(request.getfixturevalue(request.param), checksum_trailers=request.param == "clean_moto")
+    store = store_at(request.getfixturevalue(request.param), is_moto=request.param == "clean_moto")
     yield store
     await store.aclose()
 
@@ -186,11 +192,13 @@ def test_amazon_is_the_default_and_takes_trailers() -> None:
         True,
     )
     assert Settings().location is None
+    assert settings.honoured == "all"
 
 
 def test_other_endpoint_is_addressed_by_path_and_trusted_with_less() -> None:
     settings = Settings(endpoint="http://store:8000", region="eu-west-1")
     assert (settings.place.addressing, settings.location, settings.takes_trailers) == ("path", None, False)
+    assert (settings.honoured, replace(settings, conditional_writes="all").honoured) == ("put", "all")
 
 
 # One page may take several requests
