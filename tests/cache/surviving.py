@@ -31,8 +31,11 @@ is stopped until they have read everything."""
 
 MANNERS: Final = get_args(Manner)
 
-MAX_DRIFT_BYTES: Final = 2 * (BLOCK + PAGE_BYTES)
-"""By how much what a tier is believed to hold may be wrong after the death of one worker, until it is counted anew."""
+_FILE: Final = BLOCK + PAGE_BYTES
+_MIN_DRIFT: Final = -2 * _FILE
+_MAX_DRIFT: Final = 5 * _FILE
+"""By how much what a tier is believed to hold may be wrong until it is counted anew: by what the dead worker was about
+to tell; and what others write while they count may be counted twice, here a fetch of four blocks."""
 
 _HANG_SECONDS: Final = 20.0
 _HEAD_START_SECONDS: Final = 0.02  # for those who read while the worker is stopped
@@ -84,7 +87,7 @@ class Trial:
             assert worker.code in {0, -signal.SIGKILL}, f"{self.name}: a worker ended with {worker.code}"
             drift = _require_all_well(rig, self.scenario)
         assert open_descriptors() == descriptors
-        assert abs(drift) <= MAX_DRIFT_BYTES, f"{self.name}: the usage was wrong by {drift}"
+        assert _MIN_DRIFT <= drift <= _MAX_DRIFT, f"{self.name}: the usage was wrong by {drift}"
         return drift
 
     @contextmanager

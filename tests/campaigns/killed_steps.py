@@ -40,7 +40,9 @@ def _end_everywhere(trial: Trial, place: str, every: int, chance: random.Random)
             try:
                 drifts.append(trial.end_at(step, manner))
             except Exception as error:
-                raise ViolationError(f"{trial.name} on {place}, {manner} at {step}, {names[step - 1]}") from error
+                raise ViolationError(
+                    f"{trial.name} on {place}, {manner} at {step}, {names[step - 1]}: {error!r}"
+                ) from error
             trials += 1
     took = f"{trials} trials at {len(names)} steps, usage wrong by {min(drifts)} to {max(drifts)} bytes"
     say(f"{trial.name} on {place}", took, f"({time.monotonic() - begun:.0f} s)")
