@@ -211,13 +211,10 @@ class Workers:
         self._process.stdin.flush()
         pid = self._answer()
         assert isinstance(pid, int)
-        return self._next(pid)
+        return self.ended(pid)
 
-    def ended(self, worker: Worker) -> Worker:
-        """Wait until one that was stopped has ended."""
-        return self._next(worker.pid)
-
-    def _next(self, pid: int) -> Worker:
+    def ended(self, pid: int) -> Worker:
+        """Wait until a worker has ended or stopped."""
         answer = self._answer()
         steps: list[str] = []
         if isinstance(answer, list):

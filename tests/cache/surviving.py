@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,15 +80,25 @@ class Trial:
             action: Action = "kill" if manner == "killed" else "stop"
             worker = self.workers.start(self._task(rig, at=step, action=action))
             if worker.code is None:
-                patience = _STALL_SECONDS if manner == "stopped" else following.STALL_SECONDS
-                with mock.patch.object(following, "STALL_SECONDS", patience):
-                    trio.run(_read_while, rig, self.scenario, worker.pid, manner)
-                worker = self.workers.ended(worker)
+                self._proceed(rig, worker.pid, manner)
+                worker = self.workers.ended(worker.pid)
             assert worker.code in {0, -signal.SIGKILL}, f"{self.name}: a worker ended with {worker.code}"
             drift = _require_all_well(rig, self.scenario)
         assert open_descriptors() == descriptors
         assert _MIN_DRIFT <= drift <= _MAX_DRIFT, f"{self.name}: the usage was wrong by {drift}"
         return drift
+
+    def _proceed(self, rig: Rig, pid: int, manner: Manner) -> None:
+        """Have others read while a worker is stopped, which then is so no more."""
+        patience = _STALL_SECONDS if manner == "stopped" else following.STALL_SECONDS
+        try:
+            with mock.patch.object(following, "STALL_SECONDS", patience):
+                trio.run(_read_while, rig, self.scenario, pid, manner)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            self.workers.ended(pid)
+            raise
 
     @contextmanager
     def _prepared(self) -> Iterator[Rig]:
