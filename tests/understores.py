@@ -31,7 +31,7 @@ Client: TypeAlias = Any
 """A boto3 client: boto3 carries no types."""
 
 _STARTED = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
-_REASON = "no Ceph: neither CEPH_RGW nor a program ceph-rgw on the PATH"
+NO_CEPH = "no Ceph: neither CEPH_RGW nor a program ceph-rgw on the PATH"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +157,6 @@ def moto() -> Iterator[UnderStore]:
 def ceph() -> Iterator[UnderStore]:
     program = ceph_program()
     if program is None:
-        pytest.skip(_REASON)
+        pytest.skip(NO_CEPH)
     with running_ceph(program) as store:
         yield store

@@ -10,6 +10,7 @@ from botocore.config import Config
 
 from tests.integration.assertions import S3Client
 from tests.integration.watched import ANN, BOB, WatchedServer
+from tests.nodes import Under
 from tests.signing import Keys
 
 
@@ -26,15 +27,15 @@ def clean_client_settings() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
-    server = WatchedServer(tmp_path_factory.mktemp("open"))
+def open_server(under: Under, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
+    server = WatchedServer(tmp_path_factory.mktemp("open"), under)
     yield server
     server.check_and_stop()
 
 
 @pytest.fixture(scope="session")
-def signature_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
-    server = WatchedServer(tmp_path_factory.mktemp("signature"), users=(ANN, BOB))
+def signature_server(under: Under, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
+    server = WatchedServer(tmp_path_factory.mktemp("signature"), under, users=(ANN, BOB))
     yield server
     server.check_and_stop()
 
@@ -108,6 +109,12 @@ def bucket(new_bucket: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def directory(server: WatchedServer, bucket: str) -> Path:
+def root(server: WatchedServer) -> Path:
+    """Where a file-system program finds the buckets; tests that want it run only where there is such a place."""
+    return server.root
+
+
+@pytest.fixture
+def directory(root: Path, bucket: str) -> Path:
     """Where a file-system program finds ``bucket``."""
-    return server.root / bucket
+    return root / bucket

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.integration.assertions import S3Client, keys_of, prefixes_of, raises_s3_error, read
-from tests.integration.watched import WatchedServer
 
 CONTENT = b"written by one, read by the other"
 
@@ -29,8 +28,8 @@ def test_object_is_a_file_at_once(s3: S3Client, bucket: str, directory: Path) ->
     assert (directory / "reports" / "2024" / "a b.csv").read_bytes() == CONTENT
 
 
-def test_directory_below_the_root_is_a_bucket(s3: S3Client, server: WatchedServer, bucket: str) -> None:
-    made = server.root / f"{bucket}-made"
+def test_directory_below_the_root_is_a_bucket(s3: S3Client, root: Path, bucket: str) -> None:
+    made = root / f"{bucket}-made"
     made.mkdir()
     (made / "file").write_bytes(CONTENT)
     assert read(s3, made.name, "file") == CONTENT
@@ -115,20 +114,20 @@ def test_empty_directory_is_no_object(s3: S3Client, bucket: str, directory: Path
     assert prefixes_of(s3.list_objects_v2(Bucket=bucket, Delimiter="/")) == []
 
 
-def test_hidden_directory_is_never_seen(s3: S3Client, server: WatchedServer, bucket: str) -> None:
-    assert (server.root / ".s3proxy").is_dir()
+def test_hidden_directory_is_never_seen(s3: S3Client, root: Path, bucket: str) -> None:
+    assert (root / ".s3proxy").is_dir()
     assert ".s3proxy" not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "outside", "../outside", "inside"])
 def test_symlink_is_no_object_wherever_it_leads(
-    s3: S3Client, server: WatchedServer, bucket: str, directory: Path, target: str
+    s3: S3Client, root: Path, bucket: str, directory: Path, target: str
 ) -> None:
     # RustFS GHSA-8r6f-hmq2-28rg and its like: a way out of the root.
-    (server.root.parent / "outside").write_bytes(b"secret")
+    (root.parent / "outside").write_bytes(b"secret")
     (directory / "inside").write_bytes(CONTENT)
-    (directory / "link").symlink_to(server.root.parent / "outside" if target == "outside" else target)
-    (directory / "linked").symlink_to(server.root.parent, target_is_directory=True)
+    (directory / "link").symlink_to(root.parent / "outside" if target == "outside" else target)
+    (directory / "linked").symlink_to(root.parent, target_is_directory=True)
     assert keys_of(s3.list_objects_v2(Bucket=bucket)) == ["inside"]
     for key in ("link", "linked/outside", "linked"):
         with raises_s3_error("NoSuchKey", 404):
@@ -137,8 +136,8 @@ def test_symlink_is_no_object_wherever_it_leads(
         s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "link"})
 
 
-def test_put_never_writes_through_a_symlink(s3: S3Client, server: WatchedServer, directory: Path, bucket: str) -> None:
-    outside = server.root.parent / f"outside-{bucket}"
+def test_put_never_writes_through_a_symlink(s3: S3Client, root: Path, directory: Path, bucket: str) -> None:
+    outside = root.parent / f"outside-{bucket}"
     outside.mkdir()
     (outside / "file").write_bytes(b"untouched")
     (directory / "link").symlink_to(outside / "file")
@@ -151,8 +150,8 @@ def test_put_never_writes_through_a_symlink(s3: S3Client, server: WatchedServer,
     assert [(each.name, each.read_bytes()) for each in outside.iterdir()] == [("file", b"untouched")]
 
 
-def test_symlinked_bucket_is_no_bucket(s3: S3Client, server: WatchedServer, bucket: str) -> None:
-    (server.root / f"{bucket}-link").symlink_to(server.root.parent, target_is_directory=True)
+def test_symlinked_bucket_is_no_bucket(s3: S3Client, root: Path, bucket: str) -> None:
+    (root / f"{bucket}-link").symlink_to(root.parent, target_is_directory=True)
     assert f"{bucket}-link" not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
     with raises_s3_error("NoSuchBucket", 404):
         s3.list_objects_v2(Bucket=f"{bucket}-link")
@@ -175,9 +174,9 @@ def test_file_whose_name_is_no_text_is_not_listed(s3: S3Client, bucket: str, dir
 
 
 def test_temporary_files_are_gone_after_a_failed_upload(
-    impatient_s3: S3Client, server: WatchedServer, bucket: str, directory: Path
+    impatient_s3: S3Client, root: Path, bucket: str, directory: Path
 ) -> None:
     with raises_s3_error("BadDigest", 400):
         impatient_s3.put_object(Bucket=bucket, Key="a/data", Body=CONTENT, ChecksumCRC32="AAAAAA==")
     assert list(directory.iterdir()) == []
-    assert [path for path in (server.root / ".s3proxy" / "tmp").rglob("*") if path.is_file()] == []
+    assert [path for path in (root / ".s3proxy" / "tmp").rglob("*") if path.is_file()] == []

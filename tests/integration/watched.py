@@ -5,8 +5,10 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests import server
+from tests.nodes import Under, merged
 from tests.signing import Keys
 
 ANN = Keys("AKANN0000000000", "the secret of ann, for tests only")
@@ -20,19 +22,21 @@ what it holds can be counted."""
 
 
 class WatchedServer:
-    """A server process with its default settings, but for its patience and a domain.
+    """A node with its default settings, but for its patience and a domain.
 
     *Closes:* whoever makes one calls ``check_and_stop``.
     """
 
-    def __init__(self, directory: Path, *, users: Sequence[Keys] = ()) -> None:
+    def __init__(self, directory: Path, under: Under, *, users: Sequence[Keys] = ()) -> None:
         table: dict[str, object] = {
             "domains": [DOMAIN],
             "head_timeout_seconds": _PATIENCE_SECONDS,
             "idle_timeout_seconds": _PATIENCE_SECONDS,
         }
-        settings: dict[str, dict[str, object]] = {"server": table, "store": {"fsync": True}}
+        settings = merged({"server": table, "store": {"fsync": True}}, under.settings(directory))
         self._server = server.start(directory / "root", directory, users=users, settings=settings)
+        self._store = under.store
+        self._kept = [f"{self._server.root}/bucket-", f"{directory}/memory_tier/", f"{directory}/disk_tier/"]
         self._access_log, self._output = self._server.logs
         self._held_at_start = self._held()
         self.root = self._server.root
@@ -65,15 +69,26 @@ class WatchedServer:
         return held
 
     def _held(self) -> list[str]:
-        """What its descriptors lead to, sockets without their numbers."""
+        """What its descriptors lead to, sockets without their numbers.
+
+        The directories of buckets, blocks and connections to the store stay open on purpose, up to a number.
+        """
+        pooled = set() if self._store is None else _sockets_to(urlsplit(self._store.endpoint).port or 80)
         found = []
-        for each in Path(f"/proc/{self._server.pid}/fd").iterdir():
-            try:
-                found.append(re.sub(r":\[\d+\]$", "", str(each.readlink())))
-            except FileNotFoundError:  # closed between the two calls
-                continue
-        # The directories of buckets stay open on purpose, up to a number.
-        return [target for target in found if not target.startswith(f"{self._server.root}/bucket-")]
+        for pid in (self._server.pid, *self._server.workers()):
+            for each in Path(f"/proc/{pid}/fd").iterdir():
+                try:
+                    found.append(str(each.readlink()))
+                except FileNotFoundError:  # closed between the two calls
+                    continue
+        kept = [target for target in found if target not in pooled and not target.startswith(tuple(self._kept))]
+        return [re.sub(r":\[\d+\]$", "", target) for target in kept]
+
+
+def _sockets_to(port: int) -> set[str]:
+    """What the descriptors of connections to a port of this machine lead to."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return {f"socket:[{fields[9]}]" for fields in lines if fields[2] == f"0100007F:{port:04X}"}
 
 
 def wait_until(happened: Callable[[], object], *, seconds: float) -> None:

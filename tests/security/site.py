@@ -19,7 +19,7 @@ KEPT = b"what alice keeps"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A running server in signature mode and the directory around its root.
+    """A running server in signature mode, the directory around it, and that of the buckets.
 
     Alice owns the bucket ``alice`` with the key ``kept``; Bob owns ``bob``, which is empty. Requests through ``ask``
     are Alice's unless said otherwise.
@@ -27,6 +27,7 @@ class Site:
 
     server: Server
     base: Path
+    root: Path
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     @property
@@ -72,7 +73,7 @@ class Site:
 
     def state(self) -> dict[str, str]:
         """All that lies below the root or beside it, but for files being written and logs: path -> digest."""
-        return {**tree(self.server.root), **tree(self.outside)}
+        return {**tree(self.root), **tree(self.outside)}
 
 
 def call(

@@ -188,7 +188,7 @@ def test_acl_goes_with_the_object_it_was_given_to(site: Site) -> None:
     assert bucket.ask("GET", "/copy").status == 403
     assert bucket.alice("PUT", "/file", SECRET).status == 200
     assert bucket.ask("GET", "/file").status == 403
-    path = site.server.root / bucket.name / "changed"
+    path = site.root / bucket.name / "changed"
     assert bucket.alice("PUT", "/changed", PUBLIC, x_amz_acl="public-read").status == 200
     path.write_bytes(SECRET)
     assert bucket.ask("GET", "/changed").status == 403

@@ -68,8 +68,8 @@ def refused_all(site: Site, calls: list[Call], status: int = 403) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def nobodys(site: Site) -> None:
     """A bucket of a file-system program, which belongs to no user."""
-    (site.server.root / "nobodys").mkdir(exist_ok=True)
-    (site.server.root / "nobodys" / "file").write_bytes(b"of a program")
+    (site.root / "nobodys").mkdir(exist_ok=True)
+    (site.root / "nobodys" / "file").write_bytes(b"of a program")
 
 
 def test_every_route_without_credentials_is_403_or_not_there_for_anybody(site: Site) -> None:

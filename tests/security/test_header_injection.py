@@ -93,7 +93,7 @@ def test_record_of_a_hostile_file_system_user_makes_no_header(site: Site) -> Non
     # Ceph CVE-2021-3524: whatever can write the attribute of a file must not write headers.
     bucket = site.bucket()
     assert site.ask("PUT", f"/{bucket}/file", b"x", content_type="text/HARMLESS", x_amz_meta_a="HARMLESS").status == 200
-    path = site.server.root / bucket / "file"
+    path = site.root / bucket / "file"
     for attribute in os.listxattr(path):
         record = os.getxattr(path, attribute)
         evil = json.dumps("a\r\nset-cookie: evil=1")[1:-1].encode()

@@ -12,7 +12,7 @@ from tests.security.site import CANARY, KEPT, Site
 def linked(site: Site) -> str:
     """A bucket with links that a file-system program left in it."""
     bucket = site.bucket()
-    top = site.server.root / bucket
+    top = site.root / bucket
     (top / "file").symlink_to(site.outside / "canary")
     (top / "directory").symlink_to(site.outside)
     (top / "up").symlink_to("../..")
@@ -66,7 +66,7 @@ def test_symbolic_link_is_never_followed_by_a_write(site: Site, linked: str, key
     assert site.ask("PUT", f"{target}?tagging", b"<Tagging><TagSet/></Tagging>").status < 500
     assert site.ask("PUT", target, x_amz_copy_source="/alice/kept").status < 500
     assert site.ask("DELETE", target).status < 500
-    assert (site.server.root / "alice" / "kept").read_bytes() == KEPT
+    assert (site.root / "alice" / "kept").read_bytes() == KEPT
 
 
 @pytest.mark.usefixtures("untouched")
@@ -91,7 +91,7 @@ def test_symbolic_link_is_not_listed(site: Site, linked: str) -> None:
 @pytest.mark.usefixtures("untouched")
 def test_bucket_that_is_a_symbolic_link_is_none(site: Site) -> None:
     # gaul/s3proxy #769.
-    link = site.server.root / "linkedbucket"
+    link = site.root / "linkedbucket"
     link.symlink_to(site.outside)
     try:
         for method, target in (("GET", ""), ("GET", "/canary"), ("PUT", "/new"), ("DELETE", "/canary"), ("HEAD", "")):
@@ -110,7 +110,7 @@ def test_directory_swapped_for_a_link_while_it_is_used_is_not_followed(site: Sit
     for _ in range(3):
         assert site.ask("PUT", f"/{bucket}/deep/er/canary", b"inside").status == 200
         assert site.ask("GET", f"/{bucket}/deep/er/canary").body == b"inside"
-    directory = site.server.root / bucket / "deep" / "er"
+    directory = site.root / bucket / "deep" / "er"
     directory.rename(directory.with_name("moved"))
     directory.symlink_to(site.outside)
     assert site.ask("GET", f"/{bucket}/deep/er/canary").status == 404
@@ -136,7 +136,7 @@ def test_hard_link_is_never_written_through(site: Site) -> None:
         ("DELETE", "", b"", {}),
     )
     for method, query, body, headers in steps:
-        path = site.server.root / bucket / "hard"
+        path = site.root / bucket / "hard"
         path.unlink(missing_ok=True)
         os.link(outside, path)
         assert site.ask(method, target + query, body, extra=headers).status < 500
@@ -148,7 +148,7 @@ def test_hard_link_is_never_written_through(site: Site) -> None:
 def test_what_is_no_regular_file_is_no_object_and_holds_nobody_up(site: Site, kind: str) -> None:
     # Ceph CVE-2019-10222 in spirit: one request must not stop the process.
     bucket = site.bucket()
-    path = site.server.root / bucket / "odd"
+    path = site.root / bucket / "odd"
     listener = socket.socket(socket.AF_UNIX)
     if kind == "fifo":
         os.mkfifo(path)

@@ -241,5 +241,5 @@ def test_no_spelling_of_the_path_opens_another_user_s_object(site: Site, path: s
 
 def test_tree_holds_nothing_but_what_was_put(site: Site) -> None:
     """The root of the site has the buckets and the hidden directory, and nothing that an escaped key left there."""
-    assert all(Path(name).name == name and name != ".." for name in os.listdir(site.server.root))
+    assert all(Path(name).name == name and name != ".." for name in os.listdir(site.root))
     assert not (site.base / "kept").exists()
