@@ -5,7 +5,17 @@ Names are those of tests, with their parameters but for the kind of node where o
 
 from collections.abc import Mapping
 
-_FAR: Mapping[str, str] = {}
+_NO_LENGTH = "S3 wants the length of a body before it begins"
+_CACHED = "what is changed straight in the store is seen when metadata_ttl_seconds are over"
+
+_FAR: Mapping[str, str] = {
+    "test_upload_from_a_pipe_comes_in_chunks": _NO_LENGTH,
+    "test_well_formed_chunked_body_is_stored_and_the_connection_kept": _NO_LENGTH,
+    "test_other_bytes_in_stored_metadata_come_back_as_one_header_or_are_refused[=?UTF-8?B?Y2Fmw6k=?=]": (
+        "S3 gives back in this form what it was not given in it; so it is decoded"
+    ),
+    "test_directory_swapped_for_a_link_while_it_is_used_is_not_followed": _CACHED,
+}
 _CEPH: Mapping[str, str] = {}
 _MOTO: Mapping[str, str] = {}
 

@@ -29,6 +29,8 @@ from s3proxy.telemetry import Access, AccessLog, current_client, log_error
 _SLOW = (model.CompleteMultipartUpload, model.CopyObject, model.UploadPartCopy)
 _CLIENT_GONE = 499  # nginx's status for what was never answered; only ever in the access log
 
+_COPIES = frozenset({"CopyObject", "UploadPartCopy"})  # which have a source, and that may be what is missing
+
 # What http1 answers on its own, in S3's words.
 _CODES_BY_STATUS = {
     400: ErrorCode.INVALID_REQUEST,
@@ -48,8 +50,20 @@ class Settings:
     region: str
     domains: tuple[bytes, ...] = ()
     """For virtual-host addressing; lower case."""
+    host_id: str = secrets.token_hex(16)
+    """What tells this node from others in x-amz-id-2; the same for all its workers."""
     pacing: Pacing | None = None
     """How fast bodies are sent at most."""
+
+
+def _missing_name(code: ErrorCode, access: Access) -> dict[str, str]:
+    """What is not there, by the name that the client has for it: the store behind may have another."""
+    bucket, _, key = access.resource[1:].partition("/")
+    if code is ErrorCode.NO_SUCH_KEY and access.operation not in _COPIES:
+        return {"Key": key}
+    if code is ErrorCode.NO_SUCH_BUCKET and access.operation not in _COPIES:
+        return {"BucketName": bucket}
+    return {}
 
 
 class Gateway:
@@ -77,7 +91,7 @@ class Gateway:
         self._settings = settings
         self._access_log = access_log
         self._jobs = jobs
-        self._host_id = secrets.token_hex(16)
+        self._host_id = settings.host_id
         self._host_id_header: Header = (b"x-amz-id-2", self._host_id.encode())
         self._request_ids = itertools.count(secrets.randbits(56) << 4)
 
@@ -171,6 +185,7 @@ class Gateway:
         if isinstance(error, S3Error):
             if error.code.status >= 500 and error.__cause__ is not None:
                 log_error(f"request {access.request_id}: {error}: {error.__cause__!r}")
+            error.detail = {**error.detail, **_missing_name(error.code, access)}
             return error
         if isinstance(error, StoreUnavailableError):
             log_error(f"request {access.request_id}: the store is unavailable: {error}")

@@ -193,6 +193,7 @@ def test_cache_of_two_workers_answers_commands_also_after_one_was_killed(tmp_pat
                     os.kill(pid, signal.SIGKILL)
                 wait_until(lambda: len(set(node.workers()) - set(workers)) == 2, seconds=10)  # noqa: B023 (called here)
             assert len(send(node, "GET", "/bucket/key")) == 9 * MIB
+            assert b"100%" in command(admin, "status", "s3://bucket/")
             assert node.stop() == 0
         assert not admin.exists()
 

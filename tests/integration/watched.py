@@ -38,7 +38,7 @@ class WatchedServer:
         self._store = under.store
         self._kept = [f"{self._server.root}/bucket-", f"{directory}/memory_tier/", f"{directory}/disk_tier/"]
         self._access_log, self._output = self._server.logs
-        self._held_at_start = self._held()
+        self._held_at_start = self._held_when_settled()
         self.root = self._server.root
         self.address = f"127.0.0.1:{self._server.port}"
         self.url = f"http://{self.address}"
@@ -60,6 +60,14 @@ class WatchedServer:
             code = self._server.stop()
         assert code == 0
         assert "Traceback" not in self.said(), self.said()
+
+    def _held_when_settled(self) -> list[str]:
+        """What it holds once all that it does in the background has begun, such as serving its admin socket."""
+        before: list[str] = []
+        while before != (held := self._held()):
+            before = held
+            time.sleep(0.3)
+        return held
 
     def _newly_held(self) -> list[str]:
         held = self._held()

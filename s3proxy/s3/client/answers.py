@@ -1,5 +1,6 @@
 """What every answer of a store is read with: documents within limits, texts, numbers, times."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
@@ -14,6 +15,10 @@ MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024
 """1,000 keys of 1,024 bytes, each percent-encoded to three times that, and as much as that again."""
 
 _MAX_ELEMENTS = 32 * 1024  # 1,000 entries of a listing have 16 at most
+
+# A key may have characters that no XML has, and stores write them as references all the same. Where keys count, in
+# listings, they come percent-encoded; elsewhere they need not be read.
+_UNTEXT = re.compile(rb"&#(?:x0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]|[fF]{3}[eEfF])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));")
 
 Fields = Mapping[bytes, bytes]
 
@@ -31,7 +36,7 @@ def parse_document(body: bytes, root: str, alias: str | None = None) -> xml.Elem
         MalformedAnswerError: it is no such document, or exceeds a limit, or has a DOCTYPE.
     """
     try:
-        return xml.parse(body.lstrip(), root, max_bytes=MAX_DOCUMENT_BYTES, max_elements=_MAX_ELEMENTS)
+        return xml.parse(_UNTEXT.sub(b"&#xFFFD;", body.lstrip()), root, max_bytes=MAX_DOCUMENT_BYTES, max_elements=_MAX_ELEMENTS)
     except S3Error:
         if alias is not None:
             return parse_document(body, alias)

@@ -85,3 +85,14 @@ def test_first_of_repeated_headers_counts() -> None:
 def test_missing_text_is_malformed() -> None:
     with pytest.raises(MalformedAnswerError):
         answers.required({}, "ETag")
+
+
+@pytest.mark.parametrize("reference", ["&#0;", "&#x0;", "&#x1b;", "&#x00001F;", "&#31;", "&#xB;", "&#xFFFF;"])
+def test_reference_to_what_is_no_text_makes_one_field_unreadable_and_not_the_document(reference: str) -> None:
+    root = answers.parse_document(f"<A><Key>a{reference}</Key><UploadId>b</UploadId></A>".encode(), "A")
+    assert answers.texts(root) == {"Key": "a\ufffd", "UploadId": "b"}
+
+
+@pytest.mark.parametrize(("reference", "text"), [("&#9;", "\t"), ("&#xA;", "\n"), ("&#x20;", " "), ("&#x10;", "\ufffd")])
+def test_reference_to_text_is_that_text(reference: str, text: str) -> None:
+    assert answers.texts(answers.parse_document(f"<A><Key>{reference}</Key></A>".encode(), "A")) == {"Key": text}
