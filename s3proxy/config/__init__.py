@@ -24,6 +24,7 @@ from s3proxy.config.sections import (
     NamedStoreConfig,
     ServerConfig,
     StoreConfig,
+    TlsConfig,
     UserConfig,
 )
 from s3proxy.config.tables import dump, parse, undump
@@ -43,6 +44,7 @@ __all__ = [
     "NamedStoreConfig",
     "ServerConfig",
     "StoreConfig",
+    "TlsConfig",
     "UserConfig",
     "check",
     "dump",

@@ -1,5 +1,6 @@
 """What several keys of a configuration must be together."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Iterator
@@ -7,7 +8,16 @@ from urllib.parse import urlsplit
 
 from s3proxy.config.addresses import is_loopback, split_address
 from s3proxy.config.errors import ConfigError
-from s3proxy.config.sections import DEFAULT_STORE, Config, DiskTierConfig, MemoryTierConfig, MountConfig, StoreConfig
+from s3proxy.config.sections import (
+    DEFAULT_STORE,
+    Config,
+    DiskTierConfig,
+    MemoryTierConfig,
+    MountConfig,
+    ServerConfig,
+    StoreConfig,
+    TlsConfig,
+)
 
 _LEAST_BLOCKS = 4
 """A tier must hold so many, or it evicts what it is being read from."""
@@ -21,6 +31,8 @@ def check(config: Config) -> None:
     """
     host, _ = split_address(config.server.listen)
     _check_domains(config.server.domains)
+    _check_proxies(config.server)
+    _check_tls(config.tls)
     _check_users(config)
     if config.auth.mode == "open" and not config.auth.allow_open_network and not is_loopback(host):
         raise ConfigError(
@@ -37,6 +49,40 @@ def _check_domains(domains: tuple[str, ...]) -> None:
     for domain in domains:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", domain):
             raise ConfigError(f'server.domains = "{domain}": must be a lower-case domain name without a port')
+
+
+def _check_proxies(server: ServerConfig) -> None:
+    for proxy in server.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise ConfigError(
+                f'server.trusted_proxies = "{proxy}": must be an address like 10.1.2.3 or a network like 10.1.0.0/16 '
+                f"({error})"
+            ) from error
+    if server.proxy_protocol and not server.trusted_proxies:
+        raise ConfigError(
+            "server.proxy_protocol = true: needs server.trusted_proxies, the addresses that send the PROXY header"
+        )
+
+
+def _check_tls(tls: TlsConfig) -> None:
+    if bool(tls.certificate_file) != bool(tls.key_file):
+        missing, given = ("key_file", "certificate_file") if tls.certificate_file else ("certificate_file", "key_file")
+        raise ConfigError(f"tls.{missing}: is missing beside tls.{given}; give both, or none for plain HTTP")
+    asks = tls.client_certificate != "off"
+    if asks and not tls.certificate_file:
+        raise ConfigError(f'tls.client_certificate = "{tls.client_certificate}": needs tls.certificate_file')
+    if asks and not tls.client_ca_file:
+        raise ConfigError(
+            f'tls.client_certificate = "{tls.client_certificate}": needs tls.client_ca_file, which says whose '
+            "certificates are accepted"
+        )
+    if tls.client_ca_file and not asks:
+        raise ConfigError(
+            f'tls.client_ca_file = "{tls.client_ca_file}": means nothing with tls.client_certificate = "off"; say '
+            '"required" or "optional"'
+        )
 
 
 def _check_users(config: Config) -> None:

@@ -45,6 +45,25 @@ class ServerConfig:
     idle_timeout_seconds: float = _number(120, least=0.1)
     stall_timeout_seconds: float = _number(60, least=0.1)
     drain_seconds: float = _number(30)
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of balancers, whose X-Forwarded-For is believed."""
+    proxy_protocol: bool = False
+    """These send a PROXY header, version 1 or 2, on every connection; nobody else may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsConfig:
+    """``[tls]``: encryption on the data port; PEM files."""
+
+    certificate_file: str = ""
+    """With the certificates in between behind it; empty for plain HTTP."""
+    key_file: str = ""
+    """Not encrypted."""
+    client_certificate: Literal["off", "optional", "required"] = "off"
+    """Whether clients prove who they are before they may ask for anything; ``optional`` refuses only wrong proofs."""
+    client_ca_file: str = ""
+    """Who signed the certificates of clients."""
+    minimum_version: Literal["1.2", "1.3"] = "1.2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +242,7 @@ class Config:
     """A whole configuration that was checked."""
 
     server: ServerConfig = ServerConfig()
+    tls: TlsConfig = TlsConfig()
     auth: AuthConfig = AuthConfig()
     users: tuple[UserConfig, ...] = ()
     store: StoreConfig = StoreConfig()

@@ -50,8 +50,8 @@ class VerifiedRequest:
 
     @property
     def base_url(self) -> str:
-        """How the client reached us: ``http://host:port``."""
-        return f"http://{(self.request.header(b'host') or b'localhost').decode('latin-1')}"
+        """How the client reached us: ``http://host:port`` or ``https://host:port``."""
+        return f"{self.request.scheme}://{(self.request.header(b'host') or b'localhost').decode('latin-1')}"
 
 
 class OpenAuthenticator:
@@ -176,7 +176,8 @@ def with_headers_of_query(request: Request, address: Address) -> Request:
         moved.append((header, text.encode()))
     if not moved:
         return request
-    return Request(request.method, request.target, (*request.headers, *moved), request.body, request.peer)
+    headers = (*request.headers, *moved)
+    return Request(request.method, request.target, headers, request.body, request.peer, request.scheme)
 
 
 Authenticator = OpenAuthenticator | SignatureAuthenticator

@@ -18,6 +18,7 @@ from s3proxy.gateway.pacing import Pacing
 from s3proxy.gateway.slow_answers import answer_in_time
 from s3proxy.gateway.xml_body import receive_xml
 from s3proxy.http1.messages import ConnectionLostError, Header, Request, Response, Sent
+from s3proxy.http1.proxies import Proxies
 from s3proxy.s3 import model, responses
 from s3proxy.s3.addressing import parse_address
 from s3proxy.s3.cors import refuse_preflight
@@ -54,6 +55,8 @@ class Settings:
     """What tells this node from others in x-amz-id-2; the same for all its workers."""
     pacing: Pacing | None = None
     """How fast bodies are sent at most."""
+    proxies: Proxies | None = None
+    """Whose X-Forwarded-For is believed; nobody's when None."""
 
 
 def _missing_name(code: ErrorCode, access: Access) -> dict[str, str]:
@@ -102,7 +105,7 @@ class Gateway:
             ConnectionLostError: the client went away while it sent the body.
         """
         access = Access(
-            peer=request.peer,
+            peer=self._client_of(request),
             method=request.method,
             target=request.target,
             request_id=f"{next(self._request_ids):016X}",
@@ -138,6 +141,12 @@ class Gateway:
         response.headers += [(b"x-amz-request-id", request_id.encode()), self._host_id_header]
         return response
 
+    def _client_of(self, request: Request) -> str:
+        if self._settings.proxies is None:
+            return request.peer
+        forwarded_for = (value for name, value in request.headers if name == b"x-forwarded-for")
+        return self._settings.proxies.client_of(request.peer, forwarded_for)
+
     async def _serve(self, request: Request, access: Access) -> Response:
         address = parse_address(request.target, request.header(b"host"), self._settings.domains)
         access.resource = address.resource
@@ -147,7 +156,7 @@ class Gateway:
         if verified.user is not None:
             access.user = verified.user.display_name
         current_client.set(
-            f"{access.user}@{request.peer}"
+            f"{access.user}@{access.peer}"
         )  # a user on one machine: balancers share a peer, teams a user
         fields = header_fields(verified.request.headers)
         route = find_route(request.method, address, fields)

@@ -32,6 +32,8 @@ class Incident(Enum):
     """The system has no descriptor or memory for another connection; accepting goes on shortly."""
     CONNECTION_REFUSED = "connection refused"
     """There were ``max_connections`` already."""
+    HANDSHAKE_FAILED = "handshake failed"
+    """A client was not let in: no TLS, no certificate that is accepted, no PROXY header, or too slow with them."""
     REQUEST_REFUSED = "request refused"
     """A head that is malformed, too large, too slow, or that expects what is not offered; or a malformed body."""
     HANDLER_FAILED = "handler failed"
@@ -117,7 +119,7 @@ class ServerConnection:
     async def _exchange(self, head: RequestHead) -> bool:
         """Serve one request; whether another may follow."""
         body = self._body_of(head)
-        request = Request(head.method, head.target, head.headers, body, self._transport.peer)
+        request = Request(head.method, head.target, head.headers, body, self._transport.peer, self._transport.scheme)
         if head.expects_continue and head.length == 0:
             # There is nothing to invite. But botocore, once answered without it, misreads the next answer and hangs.
             await self._transport.send(CONTINUE)

@@ -25,6 +25,8 @@ class RequestBody:
 
     length: int | None
     """The Content-Length; 0 without a body; None with chunked transfer coding."""
+    received_bytes: int = 0
+    """How many bytes were received so far."""
 
     async def receive_into(self, buffer: memoryview) -> int:
         """Receive like ``ByteStream.receive_into``.
@@ -55,7 +57,9 @@ class Request:
     headers: tuple[Header, ...]
     body: RequestBody
     peer: str
-    """The client's address, as text, for logs."""
+    """Who connected, as text: an address, the client's or its balancer's."""
+    scheme: str = "http"
+    """Or ``https``."""
 
     def header(self, name: bytes) -> bytes | None:
         """The value of the first header ``name`` (lower-case), or None."""
@@ -88,6 +92,8 @@ class Response:
     """For HEAD and 304: the Content-Length to announce though no body is sent."""
     close: bool = False
     """Close the connection after this response."""
+    begun_at: float | None = None
+    """``time.monotonic()`` when the head and the first bytes of the body began to go out."""
     on_sent: Callable[[Sent], None] | None = None
     """Called once, when the response has been sent or given up."""
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import trio
 
 from s3proxy.http1.connection import Incident, Occupancy, ServerConnection, Service
+from s3proxy.http1.entrance import Entrance, HandshakeError
 from s3proxy.http1.limits import Limits
-from s3proxy.http1.messages import Handler, Response
+from s3proxy.http1.messages import ConnectionLostError, Handler, Response
 from s3proxy.http1.transfer import SocketTransport
 
 # Too many descriptors here or in the system, or no memory for one more: it passes, so wait and try again.
@@ -34,6 +35,7 @@ class HttpServer:
         *,
         observe: Callable[[Incident, Exception], None],
         limits: Limits | None = None,
+        entrance: Entrance | None = None,
     ) -> None:
         """Make a server; nothing happens before ``serve``.
 
@@ -43,8 +45,10 @@ class HttpServer:
                 408, 414, 431, 501, 503, 505) or breaks it (500). Must not raise.
             observe: told about each incident, in the middle of things: it must neither block nor raise.
             limits: what is granted; the defaults when None.
+            entrance: what comes before the first request of a connection; nothing when None.
         """
         self._limits = limits or Limits()
+        self._entrance = entrance
         self._service = Service(handler=handler, error_response=error_response, limits=self._limits, observe=observe)
         self._occupancy = Occupancy()
         self._accepting = trio.CancelScope()
@@ -122,12 +126,34 @@ class HttpServer:
 
     async def _serve_connection(self, transport: SocketTransport) -> None:
         try:
-            await ServerConnection(transport, self._service, self._occupancy).serve()
+            if (connection := await self._open(transport)) is not None:
+                await connection.serve()
         finally:
             self._occupancy.connections -= 1
 
     async def _turn_away(self, transport: SocketTransport) -> None:
         try:
-            await ServerConnection(transport, self._service, self._occupancy).turn_away()
+            if (connection := await self._open(transport)) is not None:
+                await connection.turn_away()
         finally:
             self._refusals -= 1
+
+    async def _open(self, transport: SocketTransport) -> ServerConnection | None:
+        """The connection of a client that was let in."""
+        if self._entrance is None:
+            return ServerConnection(transport, self._service, self._occupancy)
+        scope = trio.CancelScope(deadline=trio.current_time() + self._limits.head_timeout_seconds)
+        self._occupancy.idle.add(scope)  # a graceful end need not wait for one who has not asked yet
+        try:
+            with scope:
+                entered = await self._entrance.enter(transport, self._limits.linger_seconds)
+                return ServerConnection(entered, self._service, self._occupancy)
+            if not self._occupancy.is_draining:
+                self._service.observe(Incident.HANDSHAKE_FAILED, HandshakeError("It was not finished in time."))
+        except HandshakeError as error:
+            self._service.observe(Incident.HANDSHAKE_FAILED, error)
+        except ConnectionLostError:
+            pass  # a balancer that tries whether the port answers, say
+        finally:
+            self._occupancy.idle.discard(scope)
+        return None

@@ -1,6 +1,6 @@
 """Bytes between this process and a connected socket: received where they are wanted, sent without being joined.
 
-``Transport`` is the seam: what a connection needs of its socket. Another kind of it, say one that encrypts, gives up
+``Transport`` is the seam: what a connection needs of its socket. ``TlsTransport`` (tls.py) encrypts: it gives up
 sendfile and sends what it reads of a ``FileSlice``.
 
 The system call comes first and waiting second, for waiting costs 5 us and its deadline as much again. A transfer that
@@ -46,6 +46,9 @@ class Transport(ABC):
 
     peer: str
     """The client's address, as text."""
+
+    scheme: str
+    """``http`` or ``https``."""
 
     sent_bytes: int
     """How many bytes went out so far, also of a transfer that was then broken off."""
@@ -93,7 +96,7 @@ class SocketTransport(Transport):
     Closes: owns ``sock`` from here on.
     """
 
-    __slots__ = ("_disk", "_fd", "_sock", "_stall_seconds", "peer", "sent_bytes")
+    __slots__ = ("_disk", "_fd", "_sock", "_stall_seconds", "peer", "scheme", "sent_bytes")
 
     def __init__(self, sock: socket.socket, peer: str, *, stall_seconds: float, disk: trio.CapacityLimiter) -> None:
         """Take over a connected socket.
@@ -110,6 +113,7 @@ class SocketTransport(Transport):
         self._stall_seconds = stall_seconds
         self._disk = disk
         self.peer = peer
+        self.scheme = "http"
         self.sent_bytes = 0
 
     async def receive(self) -> bytes:
@@ -123,6 +127,29 @@ class SocketTransport(Transport):
                 continue
             except OSError as error:
                 raise ConnectionLostError(str(error)) from error
+
+    async def receive_header(self, length_of: Callable[[bytes], int]) -> bytes:
+        """Receive what comes before all else, and not a byte more. Waits without a deadline: that is the caller's.
+
+        Args:
+            length_of: how long the header is at least, told from the start of what arrived, which may be its end.
+                What it raises comes out here.
+        """
+        header = b""
+        while True:
+            await trio.lowlevel.wait_readable(self._fd)
+            try:
+                seen = header + self._sock.recv(RECEIVE_BYTES, socket.MSG_PEEK)
+                if len(seen) == len(header):
+                    raise ConnectionLostError("the connection was closed within a header")
+                length = length_of(seen)
+                header += self._sock.recv(min(length, len(seen)) - len(header))
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise ConnectionLostError(str(error)) from error
+            if len(header) == length:
+                return header
 
     async def receive_into(self, buffer: memoryview) -> int:
         """Receive without another copy."""
@@ -241,11 +268,11 @@ def _is_resident(fd: int, offset: int, length: int) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        return error.errno == errno.EOPNOTSUPP and _is_in_memory(fd)
+        return error.errno == errno.EOPNOTSUPP and is_in_memory(fd)
     return True
 
 
-def _is_in_memory(fd: int) -> bool:
+def is_in_memory(fd: int) -> bool:
     """Whether this is a file on tmpfs. tmpfs knows no RWF_NOWAIT, but seals, which no disk file system does."""
     try:
         fcntl.fcntl(fd, fcntl.F_GET_SEALS)

@@ -34,11 +34,12 @@ def listeners_of(sockets: Sequence[socket.socket]) -> list[trio.SocketListener]:
     return [trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in sockets]
 
 
-def announce(sockets: Sequence[socket.socket]) -> None:
+def announce(sockets: Sequence[socket.socket], *, is_tls: bool = False) -> None:
     """Say on standard error where the node can be reached now."""
+    scheme = "https" if is_tls else "http"
     for each in sockets:
         host, port = each.getsockname()[:2]
-        sys.stderr.write(f"s3proxy ready on http://{f'[{host}]' if ':' in host else host}:{port}\n")
+        sys.stderr.write(f"s3proxy ready on {scheme}://{f'[{host}]' if ':' in host else host}:{port}\n")
     sys.stderr.flush()
 
 

@@ -21,13 +21,16 @@ from s3proxy.gateway.authenticate import Authenticator, OpenAuthenticator, Signa
 from s3proxy.gateway.exchange import Gateway, Settings
 from s3proxy.gateway.pacing import Pacing
 from s3proxy.http1.connection import Incident
+from s3proxy.http1.entrance import Entrance
 from s3proxy.http1.limits import Limits
+from s3proxy.http1.proxies import Proxies
 from s3proxy.http1.server import HttpServer
 from s3proxy.node.caching import NodeCache
 from s3proxy.node.commons import Seat
 from s3proxy.node.failures import StartError
 from s3proxy.node.listening import listeners_of
 from s3proxy.node.stores import Stores
+from s3proxy.node.tls import make_context
 from s3proxy.s3.model import Owner
 from s3proxy.telemetry import AccessLog, log_error
 
@@ -57,7 +60,13 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
                 gateway = Gateway(
                     stores.store, _authenticator(config), _settings(config, seat), access_log, jobs=background
                 )
-                server = HttpServer(gateway.answer, gateway.error_response, observe=_observe, limits=_limits(config))
+                server = HttpServer(
+                    gateway.answer,
+                    gateway.error_response,
+                    observe=_observe,
+                    limits=_limits(config),
+                    entrance=_entrance(config),
+                )
                 background.start_soon(_drain_on_signal, server)
                 on_ready()
                 gc.freeze()  # what exists by now stays; no collection needs to look at it again
@@ -79,7 +88,11 @@ async def _serve_admin(config: Config, seat: Seat, stores: Stores, cache: NodeCa
 def _settings(config: Config, seat: Seat) -> Settings:
     domains = tuple(domain.encode("ascii") for domain in config.server.domains)
     return Settings(
-        region=config.server.region, domains=domains, host_id=_host_id(seat), pacing=_pacing(config, seat)
+        region=config.server.region,
+        domains=domains,
+        host_id=_host_id(seat),
+        pacing=_pacing(config, seat),
+        proxies=Proxies(config.server.trusted_proxies) if config.server.trusted_proxies else None,
     )
 
 
@@ -124,6 +137,12 @@ def _limits(config: Config) -> Limits:
         stall_timeout_seconds=server.stall_timeout_seconds,
         drain_seconds=server.drain_seconds,
     )
+
+
+def _entrance(config: Config) -> Entrance | None:
+    tls = make_context(config.tls) if config.tls.certificate_file else None
+    proxies = Proxies(config.server.trusted_proxies) if config.server.proxy_protocol else None
+    return None if tls is None and proxies is None else Entrance(tls=tls, proxies=proxies)
 
 
 @contextmanager

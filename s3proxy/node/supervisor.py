@@ -157,7 +157,7 @@ class Supervisor:
         self._ready.add(number)
         if len(self._ready) == self._workers and not self._is_announced:
             self._is_announced = True
-            announce(self._sockets)
+            announce(self._sockets, is_tls=bool(self._config.tls.certificate_file))
 
 
 def _python_path() -> str:

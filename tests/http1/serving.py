@@ -10,6 +10,7 @@ import trio
 
 from s3proxy.body import Body, Chunk
 from s3proxy.http1.connection import Incident
+from s3proxy.http1.entrance import Entrance
 from s3proxy.http1.limits import Limits
 from s3proxy.http1.messages import Handler, Request, Response, Sent
 from s3proxy.http1.server import HttpServer
@@ -60,7 +61,7 @@ class Reply:
 class Client:
     """A client that sends raw bytes and reads responses one by one."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
         self.stream = stream
         self._ahead = b""
 
@@ -68,6 +69,7 @@ class Client:
         await self.stream.send_all(data)
 
     async def send_eof(self) -> None:
+        assert isinstance(self.stream, trio.SocketStream)  # TLS has no half-closed connections
         with suppress(trio.BrokenResourceError):  # the server was faster
             await self.stream.send_eof()
 
@@ -116,7 +118,7 @@ class Client:
 
     async def _receive(self) -> bytes:
         try:
-            return await self.stream.receive_some(65536)
+            return bytes(await self.stream.receive_some(65536))
         except trio.BrokenResourceError:
             return b""
 
@@ -154,10 +156,14 @@ def error_response(status: int, reason: str) -> Response:
 
 
 @asynccontextmanager
-async def serving(handler: Handler, limits: Limits = QUICK) -> AsyncIterator[Running]:
+async def serving(handler: Handler, limits: Limits = QUICK, entrance: Entrance | None = None) -> AsyncIterator[Running]:
     incidents: list[tuple[Incident, Exception]] = []
     server = HttpServer(
-        handler, error_response, observe=lambda kind, error: incidents.append((kind, error)), limits=limits
+        handler,
+        error_response,
+        observe=lambda kind, error: incidents.append((kind, error)),
+        limits=limits,
+        entrance=entrance,
     )
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with trio.open_nursery() as nursery:
