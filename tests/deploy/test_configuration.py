@@ -5,7 +5,7 @@ from pathlib import Path
 
 from s3proxy import config
 
-EXAMPLE = Path(__file__).parent.parent / "deploy" / "s3proxy.toml"
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "s3proxy.toml"
 COMMENTED_KEY = re.compile(r"^# ([a-z_]+ = |\[\[?[a-z_]+\]\]?$)")
 
 
