@@ -10,6 +10,7 @@ from s3proxy.config.addresses import is_loopback, split_address
 from s3proxy.config.errors import ConfigError
 from s3proxy.config.sections import (
     DEFAULT_STORE,
+    AdminConfig,
     Config,
     DiskTierConfig,
     MemoryTierConfig,
@@ -39,6 +40,7 @@ def check(config: Config) -> None:
             f'server.listen = "{config.server.listen}": in open mode anyone who can connect owns the data, so only a '
             'loopback address is allowed; set auth.mode = "signature" and [[users]], or auth.allow_open_network = true'
         )
+    _check_admin(config.admin)
     _check_stores(config)
     _check_mounts(config)
     _check_cache(config)
@@ -101,6 +103,19 @@ def _check_users(config: Config) -> None:
         if user.access_key in seen:
             raise ConfigError(f'users[{index}].access_key = "{user.access_key}": is used by two users')
         seen.add(user.access_key)
+
+
+def _check_admin(admin: AdminConfig) -> None:
+    if admin.token and not re.fullmatch(r"[!-~]{16,512}", admin.token):
+        raise ConfigError("admin.token: must have 16 to 512 ASCII characters and no blank")
+    for host in admin.hosts:
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", host):
+            raise ConfigError(f'admin.hosts = "{host}": must be a lower-case name without a port')
+    if admin.listen and not is_loopback(split_address(admin.listen, "admin.listen")[0]) and not admin.token:
+        raise ConfigError(
+            f'admin.listen = "{admin.listen}": anyone who can connect sees what is stored and can empty the cache; '
+            "set admin.token, or listen on a loopback address"
+        )
 
 
 # Stores

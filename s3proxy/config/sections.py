@@ -223,8 +223,14 @@ class LimitsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminConfig:
-    """``[admin]``: how ``s3proxy cache`` reaches the node."""
+    """``[admin]``: what operators, monitoring and ``s3proxy cache`` reach the node by."""
 
+    listen: str = "127.0.0.1:39990"
+    """HOST:PORT of the dashboard and the metrics; empty for none, port 0 lets the kernel choose."""
+    token: str = field(default="", repr=False)
+    """What they must send; empty for nothing, on a loopback address only."""
+    hosts: tuple[str, ...] = ()
+    """Names, beside addresses and localhost, by which browsers and others call this node."""
     socket: str = ""
     """Path of a Unix socket; empty for one named after the port where the command looks for it."""
 

@@ -16,7 +16,7 @@ _NAMES = {
     float: "a number",
     str: "a string",
 }
-_SECRETS = ("secret_key",)
+_SECRETS = ("secret_key", "token")
 
 
 def parse(tables: dict[str, Any]) -> Config:

@@ -40,6 +40,31 @@ def test_short_secret_is_refused_and_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
+    ("admin", "says"),
+    [
+        ({"listen": "here"}, ["admin.listen", '"here"', "HOST:PORT"]),
+        ({"listen": "0.0.0.0:39990"}, ["admin.listen", "0.0.0.0:39990", "admin.token"]),
+        ({"token": "s3cret"}, ["admin.token", "16 to 512"]),
+        ({"token": "s3cret with a blank in it"}, ["admin.token", "no blank"]),
+        ({"token": 53}, ["admin.token", "a string"]),
+        ({"hosts": ["node:39990"]}, ["admin.hosts", "node:39990", "without a port"]),
+    ],
+)
+def test_admin_plane_is_checked_and_its_token_not_shown(admin: dict[str, object], says: list[str]) -> None:
+    said = wrong({"admin": admin})
+    for words in says:
+        assert words in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    "admin", [{"listen": ""}, {"listen": "[::1]:0"}, {"listen": "0.0.0.0:39990", "token": "0123456789abcdef"}]
+)
+def test_admin_plane_on_loopback_or_with_a_token_is_allowed(admin: dict[str, object]) -> None:
+    check(parse({"admin": admin}))
+
+
+@pytest.mark.parametrize(
     ("store", "says"),
     [
         ({"name": "default"}, ["stores[0].name", "default", "[store]"]),
