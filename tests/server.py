@@ -17,7 +17,7 @@ from tests.signing import Keys
 
 _START_SECONDS = 30
 _STOP_SECONDS = 20
-_READY = re.compile(rb"^s3proxy ready on http://127\.0\.0\.1:([0-9]+)\s*$", re.MULTILINE)
+_READY = re.compile(rb"^s3proxy ready on https?://127\.0\.0\.1:([0-9]+)\s*$", re.MULTILINE)
 
 Table = Mapping[str, object]
 Settings = Mapping[str, Table | Sequence[Table]]
@@ -138,6 +138,7 @@ def configuration(root: Path, access: Path, *, users: Sequence[Keys] = (), setti
         "auth": {"mode": "signature" if users else "open"},
         "store": {"root": str(root), "fsync": False},
         "log": {"access": str(access)},
+        "admin": {"listen": ""},  # nodes of several tests at once; those that look at it choose a port
     }
     arrays: dict[str, Sequence[Table]] = {}
     for name, values in (settings or {}).items():
