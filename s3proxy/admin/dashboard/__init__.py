@@ -1,7 +1,7 @@
 """The page that shows an operator how a node fares: its files, and how they are answered.
 
-The page holds no data of the node, so it is given to anybody who may connect; what it shows it asks of the admin plane's
-endpoints, with a token where one is demanded. ``assets/uplot/`` is uPlot 1.6.32 as published, under its own licence.
+The page holds no data of the node, so it is given to anybody who may connect; what it shows it asks of the admin
+plane, with a token where one is demanded. ``assets/uplot/`` is uPlot 1.6.32 as published, under its own licence.
 """
 
 import hashlib

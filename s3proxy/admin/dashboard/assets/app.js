@@ -32,8 +32,11 @@ async function follow(name, show, pauseMilliseconds) {
       show(answer);
       if (name === "status") heard();
     } catch (error) {
-      if (error instanceof TokenRefusedError) await askForToken();
-      else failed(error);
+      if (error instanceof TokenRefusedError) {
+        await askForToken();
+        continue;
+      }
+      failed(error);
     }
     await new Promise((resume) => { setTimeout(resume, pauseMilliseconds); });
   }
@@ -46,6 +49,7 @@ function visiblePage() {
 
 function heard() {
   heardAt = now();
+  if (failure !== null) browser.recover();
   failure = null;
   showAge();
 }
@@ -99,7 +103,7 @@ function askForToken() {
       tokenGiven = null;
       dialog.close();
       resume();
-      browser.open();
+      browser.recover();
     }, { once: true });
   });
   return tokenGiven;
@@ -137,12 +141,12 @@ function showTotals({ requests, bytes: served, cache, connections }) {
   setText(byId("stat-throughput-note"), `${bytes(served.sent)} sent, ${bytes(served.received)} received`);
   setText(byId("stat-requests-note"), `${exact(requests.in_flight)} in flight, ${count(requests.total)} in all`);
   const reads = cache?.is_on ? cache.hits + cache.misses : 0;
-  setText(byId("stat-hits-note"), cache?.is_on ? `${ratio(reads ? cache.hits / reads : null)} of requests since the start` : "no cache on this node");
+  setText(byId("stat-hits-note"), cache?.is_on ? `${ratio(reads ? cache.hits / reads : null)} of requests in all` : "no cache on this node");
   setFigure(byId("stat-connections"), countParts(connections.open));
   setText(byId("stat-connections-note"), `${exact(connections.idle)} idle, ${connections.limit ? `limit ${exact(connections.limit)}` : "no limit"}${connections.refused ? `, ${exact(connections.refused)} refused` : ""}`);
   setFigure(byId("stat-errors"), countParts(requests.errors_5xx));
   byId("stat-errors").classList.toggle("bad", requests.errors_5xx > 0);
-  setText(byId("stat-errors-note"), `since the start; ${plural(requests.errors_4xx, "client error")}`);
+  setText(byId("stat-errors-note"), `and ${exact(requests.errors_4xx)} by clients`);
 }
 
 function showHistory(history) {
@@ -155,7 +159,7 @@ function showHistory(history) {
   setFigure(byId("stat-requests"), [number, number === UNKNOWN ? "" : `${unit}/s`]);
   setFigure(byId("stat-hits"), ratioParts(latest("hit_byte_ratio")));
   setFigure(byId("stat-latency"), secondsParts(latest("latency_p99")));
-  setText(byId("stat-latency-note"), `p50 ${seconds(latest("latency_p50"))}, first byte p50 ${seconds(latest("first_byte_p50"))}`);
+  setText(byId("stat-latency-note"), `p50 ${seconds(latest("latency_p50"))}, first byte ${seconds(latest("first_byte_p50"))}`);
 }
 
 // The theme and the time shown

@@ -5,9 +5,9 @@ import { colourOf } from "./plots.js";
 import { bytes, plural, visible } from "./units.js";
 
 const MOST_CELLS = 10_000; // beyond that a square stands for several blocks
-const LARGEST_PITCH = 20;
+const LARGEST_PITCH = 26;
 const SMALLEST_PITCH = 4;
-const TALLEST = 340;
+const TALLEST = 300;
 
 const STATES = [
   { name: "memory", label: "In memory" },

@@ -36,6 +36,11 @@ export class Browser {
     await Promise.all([isSameFolder ? this.#showPages() : this.#list(), this.#refreshMap()]);
   }
 
+  /** Asks again for a listing that could not be had. */
+  recover() {
+    if (this.#pages[0]?.reason !== undefined) this.#list();
+  }
+
   /** Draws anew in the colours of the theme. */
   redraw() {
     this.#map.redraw();

@@ -12,6 +12,9 @@ const TIME_STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 const fromZero = (least) => (plot, low, high) => [0, Math.max((high ?? 0) * 1.12, least)];
 const decades = (plot, low, high) => (low > 0 ? uPlot.rangeLog(low, high, 10, true) : [1e-3, 1]);
 
+const isDecade = (value) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
+const onlyDecades = (plot, splits) => splits.map((split) => (isDecade(split) ? split : null));
+
 const PLOTS = [
   {
     title: "Throughput by source",
@@ -40,6 +43,7 @@ const PLOTS = [
     title: "Latency of requests",
     format: seconds,
     scale: { distr: 3, range: decades },
+    axis: { filter: onlyDecades, grid: { filter: onlyDecades } },
     series: [
       { name: "latency_p50", label: "p50", colour: "--p50" },
       { name: "latency_p90", label: "p90", colour: "--p90" },
@@ -207,7 +211,7 @@ function line(series, isStacked, index) {
   const common = { scale: series.isRight ? "right" : "y", stroke: colour, points: { show: false } };
   if (series.isRight) return { ...common, width: 0, fill: colour, paths: uPlot.paths.bars({ size: [1, 6, 2] }) };
   const fill = isStacked && index === 0 ? 0.35 : series.fill;
-  return { ...common, width: 1.5, dash: series.dash, fill: fill ? colourOf(series.colour, fill) : undefined };
+  return { ...common, width: 1.25, dash: series.dash, fill: fill ? colourOf(series.colour, fill) : undefined };
 }
 
 const font = () => `11px ${getComputedStyle(document.body).fontFamily}`;
@@ -233,10 +237,10 @@ function valueAxis(format, more) {
     size: 66,
     gap: 6,
     space: 32,
-    grid: { stroke: colourOf("--line"), width: 1 },
     ticks: { show: false },
     values: (plot, splits) => splits.map((split) => (split == null ? "" : format(split))),
     ...more,
+    grid: { stroke: colourOf("--line"), width: 1, ...more?.grid },
   };
 }
 

@@ -4,9 +4,9 @@ export const UNKNOWN = "–";
 
 const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
-/** Three significant digits at most, and never more digits than there is room for: 0.51, 9.3, 48.2, 512. */
+/** Three digits, and none where nothing stands behind the point: 0.51, 9.30, 48.2, 512, 4. */
 function digits(value) {
-  if (value === 0) return "0";
+  if (Math.abs(value - Math.round(value)) < 1e-9) return Math.round(value).toString();
   if (value >= 99.95) return Math.round(value).toString();
   return value >= 9.995 ? value.toFixed(1) : value.toFixed(2);
 }
@@ -46,7 +46,7 @@ export function ratioParts(value) {
 /** Whole numbers below 10,000 as they are, above as 12.3 k; small rates with their fraction. */
 export function countParts(value) {
   if (value == null) return [UNKNOWN, ""];
-  if (value >= 9_999_500) return [digits(value / 1e6), "M"];
+  if (value >= 999_500) return [digits(value / 1e6), "M"];
   if (value >= 9_999.5) return [digits(value / 1e3), "k"];
   return [Number.isInteger(value) || value >= 100 ? Math.round(value).toLocaleString("en") : digits(value), ""];
 }
