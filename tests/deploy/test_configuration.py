@@ -1,11 +1,13 @@
 import dataclasses
+import json
 import re
 import tomllib
 from pathlib import Path
 
 from s3proxy import config
 
-EXAMPLE = Path(__file__).parents[2] / "deploy" / "s3proxy.toml"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+EXAMPLE = DEPLOY / "s3proxy.toml"
 COMMENTED_KEY = re.compile(r"^# ([a-z_]+ = |\[\[?[a-z_]+\]\]?$)")
 
 
@@ -37,3 +39,38 @@ def test_example_configuration_s_commented_keys_hold_the_defaults() -> None:
     assert far == {name: defaults[name] for name in far}
     mount = config.parse({"mount": tables["mount"]}).mount[0]
     assert mount == config.MountConfig(bucket="lake")
+
+
+def test_configuration_of_a_node_in_a_cluster_is_accepted() -> None:
+    loaded = config.load(DEPLOY / "node.toml")
+    assert (loaded.memory_tier.directory, loaded.disk_tier.directory) == (
+        "/var/cache/s3proxy/memory",
+        "/var/cache/s3proxy/disk",
+    )
+
+
+# The image
+
+
+def instructions(name: str) -> list[str]:
+    """The arguments of an instruction of the last stage."""
+    text = (DEPLOY / "Containerfile").read_text().replace("\\\n", " ")
+    stage = re.split(r"^FROM ", text, flags=re.MULTILINE)[-1]
+    return re.findall(rf"^{name} +(.*)$", stage, re.MULTILINE)
+
+
+def test_image_starts_the_node_as_nobody_in_particular() -> None:
+    assert instructions("USER") == ["10001:10001"]
+    assert json.loads(instructions("ENTRYPOINT")[0]) == ["/opt/s3proxy/current/bin/python", "-P", "-m", "s3proxy"]
+    assert json.loads(instructions("CMD")[0]) == ["serve", "--config", "/etc/s3proxy/s3proxy.toml"]
+
+
+def test_image_holds_nothing_to_build_with() -> None:
+    assert instructions("COPY") == ["--from=build /opt/s3proxy /opt/s3proxy"]
+    assert all("pip" not in command and "apt" not in command for command in instructions("RUN"))
+
+
+def test_image_asks_the_node_for_its_health_where_it_listens() -> None:
+    asked = re.search(r"http://([0-9.:]+)/livez", instructions("HEALTHCHECK")[0])
+    assert asked is not None
+    assert asked[1] == config.AdminConfig().listen
