@@ -123,7 +123,7 @@ class Block:
         self._look()
         present = self._present
         numbers = [number for number in range(self.units) if present >> number & 1]
-        entries = bytearray(self.data_offset - self._layout.entries_offset)
+        entries = bytearray(8 * self.units)
         for number in numbers:
             entries[8 * number : 8 * number + 8] = build_entry(self._crcs[number], number)
         return self._layout.header.ljust(self._layout.entries_offset, b"\0") + entries, self._runs(numbers)
@@ -142,7 +142,7 @@ class Block:
         """Take note of the units that others have published."""
         layout = self._layout
         with contextlib.suppress(OSError):
-            self._take_entries(os.pread(self.fd, layout.data_offset - layout.entries_offset, layout.entries_offset), 0)
+            self._take_entries(os.pread(self.fd, 8 * self.units, layout.entries_offset), 0)
 
     def _take_entries(self, entries: bytes, known: int) -> bool:
         """Take note of what entries say; whether those of the units in ``known`` say what they said before."""
@@ -204,15 +204,15 @@ class Block:
         layout = self._layout
         known = self._present  # looked at first: others may publish units meanwhile
         try:
-            start = os.pread(self.fd, layout.data_offset, 0)
+            start = os.pread(self.fd, layout.head_bytes, 0)
         except OSError:
             return False
-        if len(start) < layout.data_offset or not start.startswith(layout.header):
+        if len(start) < layout.head_bytes or not start.startswith(layout.header):
             return False
         with self._lock:
             self._verified = 0
             self._signature = signature
-        return self._take_entries(start[layout.entries_offset :], known)
+        return self._take_entries(start[layout.entries_offset : layout.entries_offset + 8 * self.units], known)
 
     def _verify_units(self, numbers: list[int], flags: int) -> bool | None:
         buffer = memoryview(bytearray(self.unit_size))

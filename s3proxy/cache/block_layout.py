@@ -2,11 +2,15 @@
 
 ::
 
-    0                     header: fixed fields, identity as JSON, CRC32C of both
-    data_offset - 8*units one entry of 8 bytes for each unit
-    data_offset           the data, where the kernel can send it page by page
+    0               header: fixed fields, identity as JSON, CRC32C of both
+    entries_offset  one entry of 8 bytes for each unit
+    data_offset     the data: at a multiple of a unit, or of a page where there is only one unit
 
-The header takes whole pages, mostly one. Nothing in it depends on when or by whom it was written, so whoever knows the
+What lies between is a hole. Data that is appended in whole units at such a place lies in pieces of 64 KiB in the page
+cache of a tmpfs with large pages: 0.06 s of CPU per GiB written and 0.13 s sent, against 0.18 s and 0.19 s behind a
+header of one page.
+
+Nothing in the header depends on when or by whom it was written, so whoever knows the
 block knows every byte of it, and comparing is all the checking there is.
 
 An entry says that its unit is there, and is its proof: the CRC32C of the unit's bytes, and the same word mixed with a
@@ -24,7 +28,7 @@ from awscrt.checksums import crc32c
 
 from s3proxy.cache.blocks import PAGE_BYTES, BlockId, Geometry, ObjectVersion
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 
 _MAGIC: Final = b"s3pblock"
 _FIXED: Final = struct.Struct("<8sIIIII4x")  # magic, layout version, block size, unit size, data offset, identity bytes
@@ -42,8 +46,9 @@ class BlockLayout:
     Attributes:
         header: the first bytes of the file, up to where zeros follow or entries begin.
         seed: of the CRC of each unit.
-        data_offset: where the data begins.
         entries_offset: where the entries begin.
+        head_bytes: what header and entries take, a multiple of a page.
+        data_offset: where the data begins.
         length: bytes of data.
         unit_size: bytes of a unit.
         units: how many of them.
@@ -51,8 +56,9 @@ class BlockLayout:
 
     header: bytes
     seed: int
-    data_offset: int
     entries_offset: int
+    head_bytes: int
+    data_offset: int
     length: int
     unit_size: int
     units: int
@@ -63,19 +69,25 @@ def layout_of(block: BlockId) -> BlockLayout:
     identity = _identity(block)
     geometry = block.geometry
     units = geometry.unit_count(block.length)
-    needed = _FIXED.size + len(identity) + _CRC.size + _ENTRY_BYTES * units
-    data_offset = -(-needed // PAGE_BYTES) * PAGE_BYTES
+    entries_offset = _rounded(_FIXED.size + len(identity) + _CRC.size, _ENTRY_BYTES)
+    head_bytes = _rounded(entries_offset + _ENTRY_BYTES * units, PAGE_BYTES)
+    data_offset = head_bytes if units == 1 else _rounded(head_bytes, geometry.unit_size)
     fixed = _FIXED.pack(_MAGIC, LAYOUT_VERSION, geometry.block_size, geometry.unit_size, data_offset, len(identity))
     seed = crc32c(fixed + identity)
     return BlockLayout(
         header=fixed + identity + _CRC.pack(seed),
         seed=seed,
+        entries_offset=entries_offset,
+        head_bytes=head_bytes,
         data_offset=data_offset,
-        entries_offset=data_offset - _ENTRY_BYTES * units,
         length=block.length,
         unit_size=geometry.unit_size,
         units=units,
     )
+
+
+def _rounded(size: int, granule: int) -> int:
+    return -(-size // granule) * granule
 
 
 def _identity(block: BlockId) -> bytes:

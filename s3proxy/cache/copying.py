@@ -51,8 +51,6 @@ def _has(tier: Tier, name: str, runs: list[tuple[int, int]]) -> bool:
 
 
 def _copy(block: Block, header: bytes, runs: list[tuple[int, int]], fd: int) -> None:
-    if runs == [(0, block.length)]:
-        os.ftruncate(fd, block.data_offset + block.length)  # for large pages, as in ``Tier.make``
     for start, stop in runs:
         _send(block.fd, fd, block.data_offset + start, block.data_offset + stop)
     os.pwrite(fd, header, 0)

@@ -170,11 +170,9 @@ class Fills:
         geometry = self.shelf.geometry
         limit = min(demand.stop, demand.start + self._max_fetch_bytes)
         try:
-            for index, start, stop in blocks_of(geometry.block_size, demand.start, limit):
+            for index, _, _ in blocks_of(geometry.block_size, demand.start, limit):
                 block_id = BlockId(demand.version, index, geometry)
-                length = block_id.length
-                is_whole = self._wanted(demand, length, (start, stop), present=0) == (0, length)
-                block = await self.shelf.find_or_make(block_id, whole=is_whole)
+                block = await self.shelf.find_or_make(block_id)
                 blocks.append((block_id, block.share()))
         except CacheIOError:
             if not blocks:

@@ -16,6 +16,14 @@ class BlockPresence:
     missing: dict[str, list[Run]]
 
     @property
+    def held(self) -> dict[str, int]:
+        """Tier -> bytes of the block there; only those that have some file of it."""
+        return {
+            tier: self.block_id.length - sum(stop - start for start, stop in runs)
+            for tier, runs in self.missing.items()
+        }
+
+    @property
     def missing_everywhere(self) -> list[Run]:
         """What no tier has."""
         missing = [(0, self.block_id.length)]

@@ -120,12 +120,8 @@ class Shelf:
         await search.wait()
         return self.opened(block_id)
 
-    async def find_or_make(self, block_id: BlockId, *, whole: bool) -> Block:
+    async def find_or_make(self, block_id: BlockId) -> Block:
         """The block as ``find`` gives it, or made in the first tier that takes it.
-
-        Args:
-            block_id: which.
-            whole: all of it is going to be filled.
 
         Raises:
             CacheIOError: no tier takes it.
@@ -133,7 +129,7 @@ class Shelf:
         while (block := self.opened(block_id)) is None:
             search = self._searches.get(block_id.name)
             if search is None:
-                return await self._search(block_id, partial(self._find_or_make, whole=whole))
+                return await self._search(block_id, self._find_or_make)
             await search.wait()
         if self._is_resting(block.tier):
             raise CacheIOError(f"tier {block.tier} rests")
@@ -162,21 +158,21 @@ class Shelf:
                     return block
         return None
 
-    async def _find_or_make(self, block_id: BlockId, *, whole: bool) -> Block:
+    async def _find_or_make(self, block_id: BlockId) -> Block:
         found = await self._find(block_id)
         if found is not None:
             return found
         for tier in self._takers():
             try:
-                return await self._make(tier, block_id, whole=whole)
+                return await self._make(tier, block_id)
             except TierFullError:
                 self._full_until[tier.name] = trio.current_time() + FULL_SECONDS
             except CacheIOError:
                 self.note_failure(tier.name)
         raise CacheIOError("no tier takes a block")
 
-    async def _make(self, tier: Tier, block_id: BlockId, *, whole: bool) -> Block:
-        make = partial(tier.make, block_id, whole=whole)
+    async def _make(self, tier: Tier, block_id: BlockId) -> Block:
+        make = partial(tier.make, block_id)
         try:
             return await self._on(tier, make)
         except TierFullError:

@@ -114,14 +114,11 @@ class Tier:
             block = None
         return self._block(name, fd, layout_of(block) if block is not None and block.name == name else None)
 
-    def make(self, block: BlockId, *, whole: bool = False) -> Block:
+    def make(self, block: BlockId) -> Block:
         """Open a block for filling; make it, empty, unless it is here.
 
         Args:
             block: which.
-            whole: all of it is to be filled: the file gets its full length now, with which a tmpfs that is mounted
-                ``huge=within_size`` uses large pages. A block of which little is filled would then take them for
-                nothing.
 
         Returns:
             The block, released by whoever gets it. Whoever comes second gets the file of the first.
@@ -131,11 +128,11 @@ class Tier:
             CacheIOError: it cannot be made.
         """
         layout = layout_of(block)
-        size = layout.data_offset
+        size = layout.head_bytes
         if not self.usage.reserve(size):
             raise TierFullError(f"no room for a block in tier {self.name}")
         try:
-            fd = self._make_file(block.name, layout, size + layout.length if whole else size)
+            fd = self._make_file(block.name, layout)
         except FileExistsError:
             found = self.find(block)
             if found is None:
@@ -306,9 +303,9 @@ class Tier:
             os.close(fd)
         raise DamagedBlockError(f"{name} of tier {self.name} is not what its name says")
 
-    def _make_file(self, name: str, layout: BlockLayout, size: int) -> int:
+    def _make_file(self, name: str, layout: BlockLayout) -> int:
         with self._temporary() as (fd, temporary):
-            os.ftruncate(fd, size)
+            os.ftruncate(fd, layout.head_bytes)
             os.pwrite(fd, layout.header, 0)
             os.link(temporary, name, src_dir_fd=self._temporaries_fd, dst_dir_fd=self._blocks_fd)
             self.usage.allocated(os.fstat(fd).st_blocks * SECTOR_BYTES)
@@ -368,7 +365,7 @@ def _is_usable(fd: int, layout: BlockLayout) -> bool:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > layout.data_offset + layout.length:
             return False
-        start = os.pread(fd, layout.data_offset, 0)
+        start = os.pread(fd, layout.head_bytes, 0)
     except OSError:
         return False
-    return len(start) == layout.data_offset and start.startswith(layout.header)
+    return len(start) == layout.head_bytes and start.startswith(layout.header)

@@ -38,7 +38,7 @@ class UnitWriter:
         self._written = 0
         self._grown = 0
         self._charged = 0
-        self._spare = max(os.fstat(fd).st_blocks * SECTOR_BYTES - layout.data_offset - present, 0)
+        self._spare = max(os.fstat(fd).st_blocks * SECTOR_BYTES - layout.head_bytes - present, 0)
 
     def write(self, offset: int, data: memoryview) -> list[tuple[int, int]]:
         """Write ``data``, which goes on where the last call ended or begins a unit.

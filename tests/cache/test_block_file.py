@@ -16,6 +16,7 @@ from tests.cache.making import BLOCK, UNIT, block_id, content, fill, path_of, pu
 ID = block_id()
 LAYOUT = layout_of(ID)
 DATA = LAYOUT.data_offset
+ENTRIES_END = LAYOUT.entries_offset + 8 * LAYOUT.units
 RUNS = [(UNIT, 2 * UNIT), (4 * UNIT, 6 * UNIT)]
 
 
@@ -85,7 +86,7 @@ def test_missing_is_whole_units_joined(partly: Block, start: int, stop: int, mis
 def test_snapshot_is_the_header_with_the_entries_of_what_is_there(tier: Tier, partly: Block) -> None:
     header, runs = partly.snapshot()
     assert runs == RUNS
-    assert header == path_of(tier, ID).read_bytes()[:DATA]
+    assert header == path_of(tier, ID).read_bytes()[:ENTRIES_END]
 
 
 def test_last_block_ends_with_the_object(tier: Tier) -> None:
@@ -223,7 +224,8 @@ def test_changed_bit_anywhere_is_found_or_changes_nothing(tier: Tier, whole: Blo
     data = bytearray(path.read_bytes())
     data[bit // 8] ^= 1 << bit % 8
     path.write_bytes(data)
-    matters = bit // 8 < len(LAYOUT.header) or bit // 8 >= LAYOUT.entries_offset
+    place = bit // 8
+    matters = place < len(LAYOUT.header) or LAYOUT.entries_offset <= place < ENTRIES_END or place >= DATA
     assert whole.verify(0, BLOCK) is not matters
     data[bit // 8] ^= 1 << bit % 8
     path.write_bytes(data)

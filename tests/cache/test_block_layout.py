@@ -26,11 +26,16 @@ UNITS = st.integers(0, 1023)
         (Geometry(block_size=64 << 20), "key", 3),
     ],
 )
-def test_data_begins_at_a_page_after_header_and_entries(geometry: Geometry, key: str, pages: int) -> None:
+def test_data_begins_at_a_unit_after_header_and_entries(geometry: Geometry, key: str, pages: int) -> None:
     layout = layout_of(BlockId(block_id(key=key, size=1 << 30).version, 0, geometry))
-    assert layout.data_offset == pages * PAGE_BYTES
     assert len(layout.header) <= layout.entries_offset
-    assert layout.entries_offset + 8 * layout.units == layout.data_offset
+    assert layout.entries_offset + 8 * layout.units <= layout.head_bytes == pages * PAGE_BYTES <= layout.data_offset
+    assert layout.data_offset % geometry.unit_size == 0
+
+
+def test_data_of_a_single_unit_follows_at_the_next_page() -> None:
+    layout = layout_of(BlockId(block_id(size=100).version, 0, Geometry()))
+    assert layout.data_offset == layout.head_bytes == PAGE_BYTES
 
 
 @given(key=st.text(max_size=1024), index=st.integers(0, 10), size=st.integers(10 * BLOCK + 1, 2**50))

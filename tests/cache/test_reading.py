@@ -246,9 +246,9 @@ async def test_damaged_block_files_are_dropped_and_fetched_again(damage: str, au
         for path in rig.block_files()[:3]:
             if damage == "flip":
                 with path.open("r+b") as file:
-                    file.seek(5000)
+                    file.seek(100_000)
                     old = file.read(1)
-                    file.seek(5000)
+                    file.seek(100_000)
                     file.write(bytes([old[0] ^ 1]))
             elif damage == "truncate":
                 with path.open("r+b") as file:

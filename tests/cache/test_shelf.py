@@ -61,7 +61,7 @@ def fail(self: Tier, *_: object, **__: object) -> Block:
 
 
 async def test_block_is_made_in_the_fastest_tier_and_kept_open(shelf: Shelf) -> None:
-    block = await shelf.find_or_make(FIRST, whole=False)
+    block = await shelf.find_or_make(FIRST)
     assert block.tier == "memory"
     assert shelf.is_in_memory(block)
     assert shelf.opened(FIRST) is block
@@ -75,7 +75,7 @@ async def test_block_that_is_nowhere_is_not_found(shelf: Shelf) -> None:
 
 async def test_block_of_the_slow_tier_is_found_there(shelf: Shelf, rig: Rig) -> None:
     filled(rig.tiers[1]).release()
-    block = await shelf.find_or_make(FIRST, whole=False)
+    block = await shelf.find_or_make(FIRST)
     assert block.tier == "disk"
     assert not shelf.is_in_memory(block)
     assert await shelf.is_sound(FIRST, block, 0, UNIT)
@@ -96,7 +96,7 @@ async def test_many_who_want_a_new_block_make_it_once(shelf: Shelf, monkeypatch:
     found = set()
 
     async def want() -> None:
-        found.add(await shelf.find_or_make(FIRST, whole=True))
+        found.add(await shelf.find_or_make(FIRST))
 
     async with trio.open_nursery() as nursery:
         for _ in range(25):
@@ -127,20 +127,20 @@ async def test_tier_that_cannot_make_is_passed_over_and_rests(
     monkeypatch.setattr(Tier, "make", lambda self, *a, **k: (fail if self.name == "memory" else real)(self, *a, **k))
     names = [BlockId(version_of(DATA, str(n)), 0, GEOMETRY) for n in range(6)]
     for name in names[:4]:
-        assert (await shelf.find_or_make(name, whole=False)).tier == "disk"
+        assert (await shelf.find_or_make(name)).tier == "disk"
     assert rig.total(Counter.CACHE_FAILURES) == 3
     await trio.sleep(REST_SECONDS)
-    assert (await shelf.find_or_make(names[4], whole=False)).tier == "disk"
+    assert (await shelf.find_or_make(names[4])).tier == "disk"
     assert rig.total(Counter.CACHE_FAILURES) == 4
     monkeypatch.undo()
-    assert (await shelf.find_or_make(names[5], whole=False)).tier == "memory"
+    assert (await shelf.find_or_make(names[5])).tier == "memory"
 
 
 async def test_no_tier_that_can_make_is_an_error(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tier, "make", fail)
     for _ in range(5):
         with pytest.raises(CacheIOError):
-            await shelf.find_or_make(FIRST, whole=False)
+            await shelf.find_or_make(FIRST)
 
 
 async def test_tier_that_cannot_find_is_passed_over(shelf: Shelf, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,11 +153,11 @@ async def test_tier_that_cannot_find_is_passed_over(shelf: Shelf, rig: Rig, monk
 
 
 async def test_open_block_of_a_resting_tier_is_read_but_not_filled(shelf: Shelf) -> None:
-    block = await shelf.find_or_make(FIRST, whole=False)
+    block = await shelf.find_or_make(FIRST)
     for _ in range(3):
         shelf.note_failure("memory")
     with pytest.raises(CacheIOError, match="rests"):
-        await shelf.find_or_make(FIRST, whole=False)
+        await shelf.find_or_make(FIRST)
     assert shelf.opened(FIRST) is block
 
 
@@ -166,18 +166,18 @@ async def test_full_tier_is_passed_over_for_a_second(
 ) -> None:
     real = Tier.make
 
-    def full(self: Tier, block: BlockId, *, whole: bool = False) -> Block:
+    def full(self: Tier, block: BlockId) -> Block:
         if self.name == "memory":
             raise TierFullError("full")
-        return real(self, block, whole=whole)
+        return real(self, block)
 
     monkeypatch.setattr(Tier, "make", full)
-    assert (await shelf.find_or_make(FIRST, whole=False)).tier == "disk"
+    assert (await shelf.find_or_make(FIRST)).tier == "disk"
     monkeypatch.undo()
-    assert (await shelf.find_or_make(BlockId(FIRST.version, 1, GEOMETRY), whole=False)).tier == "disk"
+    assert (await shelf.find_or_make(BlockId(FIRST.version, 1, GEOMETRY))).tier == "disk"
     await trio.sleep(1)
     other = BlockId(version_of(DATA, "other"), 0, GEOMETRY)
-    assert (await shelf.find_or_make(other, whole=False)).tier == "memory"
+    assert (await shelf.find_or_make(other)).tier == "memory"
 
 
 async def test_what_a_full_tier_holds_is_found(
@@ -190,7 +190,7 @@ async def test_what_a_full_tier_holds_is_found(
 
     monkeypatch.setattr(Tier, "make", full)
     with pytest.raises(CacheIOError):
-        await shelf.find_or_make(BlockId(FIRST.version, 1, GEOMETRY), whole=False)
+        await shelf.find_or_make(BlockId(FIRST.version, 1, GEOMETRY))
     found = await shelf.find(FIRST)
     assert found is not None
     assert found.tier == "memory"
@@ -200,9 +200,9 @@ async def test_tier_above_its_high_watermark_leaves_new_blocks_to_the_next(rig: 
     shelf = Shelf(rig.tiers, GEOMETRY, shared=rig.shared, evictors=rig.evictors())
     usage = rig.tiers[0].usage
     assert usage.reserve(usage.size_bytes - BLOCK)
-    assert (await shelf.find_or_make(FIRST, whole=False)).tier == "disk"
+    assert (await shelf.find_or_make(FIRST)).tier == "disk"
     usage.unreserve(usage.size_bytes - BLOCK)
-    assert (await shelf.find_or_make(BlockId(FIRST.version, 1, GEOMETRY), whole=False)).tier == "memory"
+    assert (await shelf.find_or_make(BlockId(FIRST.version, 1, GEOMETRY))).tier == "memory"
     shelf.open_blocks.close()
 
 
@@ -210,7 +210,7 @@ async def test_last_tier_takes_new_blocks_above_its_high_watermark(rig: Rig) -> 
     shelf = Shelf(rig.tiers[:1], GEOMETRY, shared=rig.shared, evictors=rig.evictors()[:1])
     usage = rig.tiers[0].usage
     assert usage.reserve(usage.size_bytes - 2 * BLOCK)
-    assert (await shelf.find_or_make(FIRST, whole=False)).tier == "memory"
+    assert (await shelf.find_or_make(FIRST)).tier == "memory"
     shelf.open_blocks.close()
 
 

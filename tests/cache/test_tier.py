@@ -43,11 +43,10 @@ def test_block_of_a_long_key_is_found(tier: Tier) -> None:
     assert tier.identify(long.name) == long
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_second_to_make_a_block_gets_that_of_the_first(tier: Tier, whole: bool) -> None:
-    first, second = tier.make(ID, whole=whole), tier.make(ID, whole=whole)
+def test_second_to_make_a_block_gets_that_of_the_first(tier: Tier) -> None:
+    first, second = tier.make(ID), tier.make(ID)
     assert os.path.samestat(os.fstat(first.fd), os.fstat(second.fd))
-    assert os.fstat(first.fd).st_size == first.data_offset + (BLOCK if whole else 0)
+    assert os.fstat(first.fd).st_size == PAGE_BYTES
     claim = first.claim(0, UNIT)
     assert claim is not None
     assert second.claim(0, UNIT) is None
@@ -58,7 +57,7 @@ def test_second_to_make_a_block_gets_that_of_the_first(tier: Tier, whole: bool) 
 
 
 def test_block_that_is_found_empty_has_nothing(tier: Tier) -> None:
-    tier.make(ID, whole=True).release()
+    tier.make(ID).release()
     block = tier.find(ID)
     assert block is not None
     assert block.missing(0, BLOCK) == [(0, BLOCK)]

@@ -37,7 +37,7 @@ def usage() -> Iterator[TierUsage]:
 
 
 def published(fd: int) -> dict[int, int]:
-    return parse_entries(os.pread(fd, LAYOUT.data_offset - LAYOUT.entries_offset, LAYOUT.entries_offset))
+    return parse_entries(os.pread(fd, 8 * LAYOUT.units, LAYOUT.entries_offset))
 
 
 @given(cuts=st.lists(st.integers(0, LENGTH), max_size=12))

@@ -24,7 +24,7 @@ def shelf_of(rig: Rig) -> Shelf:
 
 async def fill(shelf: Shelf, key: str) -> BlockId:
     block_id = BlockId(version_of(DATA, key), 0, GEOMETRY)
-    block = await shelf.find_or_make(block_id, whole=True)
+    block = await shelf.find_or_make(block_id)
     claim = block.claim(0, BLOCK)
     assert claim is not None
     block.write(0, memoryview(DATA))

@@ -1,8 +1,9 @@
 """An object of the store, opened: one request where that will do, pinned to one version where it takes more."""
 
 from collections.abc import AsyncIterator
+from typing import ClassVar
 
-from s3proxy.body import Body, Chunk
+from s3proxy.body import Body, Chunk, Origin
 from s3proxy.http1.messages import ConnectionLostError
 from s3proxy.s3.client import objects
 from s3proxy.s3.client.objects import Arriving
@@ -12,7 +13,7 @@ from s3proxy.stores.base import ObjectChangedError, OpenObject, StoreUnavailable
 from s3proxy.stores.receiving import LargeBuffers
 from s3proxy.stores.s3.exchange import Exchange, OpenAnswer
 
-_SMALL_BUFFER_BYTES = 64 * 1024
+_GRANULE = 64 * 1024
 
 # What a store says of a version that was there a moment ago. A range of it can only be beyond the end of another.
 _CHANGED = frozenset({
@@ -96,7 +97,8 @@ class S3Body(Body):
     """Bytes as they come from the store, in one buffer that is used again for each chunk.
 
     A store that fills the buffer at once gets a large one: 1 GiB into the cache takes 1.1 to 1.3 s of CPU with buffers
-    of 1 MiB and 1.4 to 2.0 s with those of 256 KiB.
+    of 1 MiB and 1.4 to 2.0 s with those of 256 KiB. From then on chunks that are not small end at multiples of 64 KiB,
+    and what is over goes with the next one: who writes them to a file writes whole units (``cache/block_layout.py``).
 
     Args:
         answer: whose body it is, taken over.
@@ -104,37 +106,50 @@ class S3Body(Body):
         large: where large buffers come from.
     """
 
+    origin: ClassVar[Origin | None] = "store"
+
     def __init__(self, answer: OpenAnswer, length: int, large: LargeBuffers) -> None:
         self.length = length
         self._answer = answer
         self._large = large
         self._buffer: memoryview | None = None
         self._taken: memoryview | None = None
+        self._given = 0
+        self._over = memoryview(b"")  # of the buffer, received and not given out yet
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self
 
     async def __anext__(self) -> Chunk:
         if self._buffer is None:
-            self._buffer = memoryview(bytearray(min(self.length or 0, _SMALL_BUFFER_BYTES)))
+            self._buffer = memoryview(bytearray(min(self.length or 0, _GRANULE)))
+        buffer, over = self._buffer, len(self._over)
+        buffer[:over] = self._over
         try:
-            count = await self._answer.receive_into(self._buffer)
+            received = await self._answer.receive_into(buffer[over:])
         except ConnectionLostError as error:  # which would be taken for the client's
             raise StoreUnavailableError(f"the store broke off: {error}") from error
-        if not count:
+        stop = over + received
+        if not stop:
             raise StopAsyncIteration
-        chunk = self._buffer[:count]
-        if count == _SMALL_BUFFER_BYTES and self._taken is None:
+        if received < 2 * _GRANULE:
+            self._over = memoryview(b"")
+        else:
+            whole = stop - (self._given + stop) % _GRANULE
+            self._over = buffer[whole:stop]
+            stop = whole
+        if received == _GRANULE and self._taken is None:
             self._taken = self._large.take()
             self._buffer = self._taken or self._buffer
-        return chunk
+        self._given += stop
+        return buffer[:stop]
 
     async def aclose(self) -> None:
         """Close the answer."""
         if self._taken is not None:
             self._large.give_back(self._taken)
             self._taken = None
-            self._buffer = memoryview(b"")
+            self._buffer = self._over = memoryview(b"")
         await self._answer.aclose()
 
 

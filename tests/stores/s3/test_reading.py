@@ -1,8 +1,17 @@
+import itertools
+import random
+from typing import cast
+
 import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from s3proxy.s3.model import ByteRange, GetObject
 from s3proxy.stores.base import ObjectChangedError, StoreUnavailableError
 from s3proxy.stores.receiving import LargeBuffers
+from s3proxy.stores.s3.exchange import OpenAnswer
+from s3proxy.stores.s3.reading import S3Body
 from tests.stores.bodies import bytes_of
 from tests.stores.s3.scripted import Cut, answer, refusal, s3_of, spanned, stored
 from tests.stores.vocabulary import BUCKET, KEY
@@ -107,3 +116,41 @@ async def test_object_that_is_not_read_is_closed() -> None:
         opened = await store.get_object(GET)
         await opened.aclose()
         await opened.aclose()
+
+
+class Arrivals:
+    """An answer whose body arrives in pieces of given sizes, as far as there is room for them."""
+
+    def __init__(self, data: bytes, sizes: list[int]) -> None:
+        self.data = data
+        self._sizes = itertools.cycle(sizes)
+        self._position = 0
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        piece = self.data[self._position :][: min(next(self._sizes), len(buffer))]
+        buffer[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+    async def aclose(self) -> None:
+        pass
+
+
+@settings(max_examples=50)
+@given(
+    sizes=st.lists(st.integers(1, 400_000) | st.just(65_536), min_size=1, max_size=8),
+    length=st.integers(1, 3_000_000),
+)
+def test_chunks_are_the_body_and_those_that_are_not_small_end_at_units(sizes: list[int], length: int) -> None:
+    async def check() -> None:
+        data = random.Random(length).randbytes(length)
+        body = S3Body(cast("OpenAnswer", Arrivals(data, [65_536, *sizes])), length, LargeBuffers())
+        found = b""
+        async for chunk in body:
+            assert isinstance(chunk, memoryview)
+            found += chunk
+            assert len(chunk) < 3 * 65_536 or len(found) % 65_536 == 0 or len(found) == length
+        await body.aclose()
+        assert found == data
+
+    trio.run(check)
