@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Literal, Protocol, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,10 @@ class BrokenBodyError(Exception):
     """A body cannot be given out to its end: its source failed, or its chunks do not add up to its length."""
 
 
+Origin = Literal["local", "store"]
+"""From where the bytes of a body come: the files of a local store, or a store at a distance."""
+
+
 class Body(ABC):
     """The bytes of one response: iterate once, then close.
 
@@ -39,6 +43,8 @@ class Body(ABC):
     """
 
     length: int | None
+    origin: ClassVar[Origin | None] = None
+    """None when it counts its bytes itself, as a cache does, or makes them up."""
 
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[Chunk]:

@@ -3,11 +3,12 @@
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Final, TextIO
 
 import trio
 
@@ -16,6 +17,9 @@ _MAX_LINES = 100_000  # about 20 MB; a log that nobody takes must not take the m
 
 current_client: ContextVar[str] = ContextVar("current_client", default="")
 """Who sent the request that this task works for; inherited by the tasks that it starts. Empty for the node itself."""
+
+recent_errors: Final[deque[tuple[float, str]]] = deque(maxlen=50)
+"""What ``log_error`` said last, and when, in seconds since 1970."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,6 +99,7 @@ class AccessLog:
 
 def log_error(message: str, error: BaseException | None = None) -> None:
     """Say on standard error what an operator should know, with the traceback of ``error`` behind it."""
+    recent_errors.append((time.time_ns() / 1e9, message))
     trace = "" if error is None else "".join(traceback.format_exception(error))
     with suppress(OSError, ValueError):
         sys.stderr.write(f"s3proxy: {message}\n{trace}")

@@ -8,9 +8,11 @@ import itertools
 import secrets
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
+from s3proxy.body import Origin
 from s3proxy.gateway.authenticate import Authenticator
 from s3proxy.gateway.authorize import authorize, authorize_source
 from s3proxy.gateway.dispatch import dispatch
@@ -19,6 +21,9 @@ from s3proxy.gateway.slow_answers import answer_in_time
 from s3proxy.gateway.xml_body import receive_xml
 from s3proxy.http1.messages import ConnectionLostError, Header, Request, Response, Sent
 from s3proxy.http1.proxies import Proxies
+from s3proxy.metrics.activity import Failure
+from s3proxy.metrics.meters import Total
+from s3proxy.metrics.work import Work
 from s3proxy.s3 import model, responses
 from s3proxy.s3.addressing import parse_address
 from s3proxy.s3.cors import refuse_preflight
@@ -31,6 +36,13 @@ _SLOW = (model.CompleteMultipartUpload, model.CopyObject, model.UploadPartCopy)
 _CLIENT_GONE = 499  # nginx's status for what was never answered; only ever in the access log
 
 _COPIES = frozenset({"CopyObject", "UploadPartCopy"})  # which have a source, and that may be what is missing
+
+_TOTALS: dict[Origin | None, Total] = {"local": Total.LOCAL_BYTES, "store": Total.STORE_BYTES}
+
+# What clients ask in the course of things, and what nobody needs to read about.
+_ORDINARY = frozenset({404, 412, 416})
+
+_OWN_FAULTS = frozenset({500, 503})
 
 # What http1 answers on its own, in S3's words.
 _CODES_BY_STATUS = {
@@ -78,6 +90,7 @@ class Gateway:
         settings: see there.
         access_log: told about every request.
         jobs: a nursery that outlives the requests, for work that goes on when its client has gone.
+        work: told what there was to do; None for nobody.
     """
 
     def __init__(
@@ -88,12 +101,14 @@ class Gateway:
         access_log: AccessLog,
         *,
         jobs: trio.Nursery,
+        work: Work | None = None,
     ) -> None:
         self._store = store
         self._authenticator = authenticator
         self._settings = settings
         self._access_log = access_log
         self._jobs = jobs
+        self._work = work or Work()
         self._host_id = settings.host_id
         self._host_id_header: Header = (b"x-amz-id-2", self._host_id.encode())
         self._request_ids = itertools.count(secrets.randbits(56) << 4)
@@ -111,29 +126,33 @@ class Gateway:
             request_id=f"{next(self._request_ids):016X}",
             started=time.monotonic(),
         )
+        self._work.begin()
         try:
             response = await self._serve(request, access)
         except ConnectionLostError:
-            self._access_log.write(access, _CLIENT_GONE, 0, is_complete=False)
+            self._finish(request, access, Response(_CLIENT_GONE, []), None, Sent(0, is_complete=False))
             raise
         except Exception as error:
             response = self._error(error, access)
+        source = None if isinstance(response.body, bytes) else _TOTALS.get(response.body.origin)
         if self._settings.pacing is not None:
             self._settings.pacing.slow_down(response)
         response.headers.append((b"x-amz-request-id", access.request_id.encode()))
         response.headers.append(self._host_id_header)
-        status = response.status
-
-        def log(sent: Sent) -> None:
-            self._access_log.write(access, status, sent.body_bytes, is_complete=sent.is_complete)
-
-        response.on_sent = log
+        response.on_sent = partial(self._finish, request, access, response, source)
         return response
+
+    def _finish(self, request: Request, access: Access, response: Response, source: Total | None, sent: Sent) -> None:
+        self._access_log.write(access, response.status, sent.body_bytes, is_complete=sent.is_complete)
+        received = request.body.received_bytes
+        self._work.finish(access, response.status, response.begun_at, sent.body_bytes, received, source)
 
     def error_response(self, status: int, reason: str) -> Response:
         """The answer to what never became a request, or broke the handling of one."""
         code = _CODES_BY_STATUS.get(status, ErrorCode.INTERNAL_ERROR)
         request_id = f"{next(self._request_ids):016X}"
+        if status not in _OWN_FAULTS:
+            self._work.meters.add(Total.REQUESTS_REFUSED)
         response = responses.error(
             S3Error(code, reason), is_head=False, resource="/", request_id=request_id, host_id=self._host_id
         )
@@ -182,12 +201,27 @@ class Gateway:
     def _error(self, error: Exception, access: Access) -> Response:
         failure = self._failure(error, access)
         access.error = failure.code.wire_name
+        if failure.code.status not in _ORDINARY:
+            self._remember(failure, access)
         return responses.error(
             failure,
             is_head=access.method == b"HEAD",
             resource=access.resource,
             request_id=access.request_id,
             host_id=self._host_id,
+        )
+
+    def _remember(self, failure: S3Error, access: Access) -> None:
+        self._work.activity.note_failure(
+            Failure(
+                at=time.time_ns() / 1e9,
+                message=failure.message,
+                code=failure.code.wire_name,
+                status=failure.code.status,
+                operation=access.operation,
+                resource=access.resource,
+                request_id=access.request_id,
+            )
         )
 
     def _failure(self, error: Exception, access: Access) -> S3Error:

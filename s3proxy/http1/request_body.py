@@ -9,7 +9,7 @@ from s3proxy.http1.transfer import Transport
 class ReceivedBody(RequestBody):
     """A body that comes from a client, and whether it has been received to its end."""
 
-    __slots__ = ("_framed", "_inbound", "_is_awaited", "_transport", "length")
+    __slots__ = ("_framed", "_inbound", "_is_awaited", "_transport", "length", "received_bytes")
 
     def __init__(self, transport: Transport, inbound: Inbound, length: int | None, *, is_awaited: bool) -> None:
         """Begin where the head ended.
@@ -25,6 +25,7 @@ class ReceivedBody(RequestBody):
         self._framed: FramedBody = ChunkedBody(inbound) if length is None else SizedBody(inbound, length)
         self._is_awaited = is_awaited
         self.length = length
+        self.received_bytes = 0
 
     @property
     def is_finished(self) -> bool:
@@ -35,7 +36,9 @@ class ReceivedBody(RequestBody):
         """Receive like ``RequestBody.receive_into``; never a byte of the next request."""
         if self._is_awaited:
             await self._invite()
-        return await self._framed.receive_into(buffer)
+        count = await self._framed.receive_into(buffer)
+        self.received_bytes += count
+        return count
 
     async def _invite(self) -> None:
         """Ask for the body, unless it is coming already (RFC 9110 section 10.1.1)."""

@@ -4,6 +4,7 @@ A body is never padded and never cut unnoticed: when it ends before its length, 
 here makes the connection close short.
 """
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import trio
@@ -40,11 +41,13 @@ async def send_response(transport: Transport, response: Response, request: Reque
         head = render_head(response.status, response.headers, _frame(response, request, keep_alive=keep_alive))
         start += len(head)
         if not _carries_body(response, request):
+            response.begun_at = time.monotonic()
             await transport.send(head)
         elif isinstance(body, bytes):
+            response.begun_at = time.monotonic()
             await transport.send(head, body)
         else:
-            await _send_body(transport, head, body, is_chunked=body.length is None and not request.is_http10)
+            await _send_body(transport, head, response, body, is_http10=request.is_http10)
         is_complete = True
     finally:
         try:
@@ -52,8 +55,9 @@ async def send_response(transport: Transport, response: Response, request: Reque
                 with trio.CancelScope(deadline=trio.current_time() + CLOSE_SECONDS, shield=True):
                     await body.aclose()
         finally:
-            if response.on_sent is not None:
-                response.on_sent(Sent(body_bytes=max(0, transport.sent_bytes - start), is_complete=is_complete))
+            on_sent, response.on_sent = response.on_sent, None  # a ring of references would wait for the collector
+            if on_sent is not None:
+                on_sent(Sent(body_bytes=max(0, transport.sent_bytes - start), is_complete=is_complete))
 
 
 def _carries_body(response: Response, request: RequestHead) -> bool:
@@ -80,22 +84,26 @@ def _announced_length(response: Response, request: RequestHead) -> int | None:
     return response.content_length if response.content_length is not None else length or None
 
 
-async def _send_body(transport: Transport, head: bytes, body: Body, *, is_chunked: bool) -> None:
+async def _send_body(transport: Transport, head: bytes, response: Response, body: Body, *, is_http10: bool) -> None:
     chunks = aiter(body)
     try:
-        if is_chunked:
-            await _send_chunked(transport, head, chunks)
+        if body.length is None and not is_http10:
+            await _send_chunked(transport, head, response, chunks)
         else:
-            await _send_plain(transport, head, chunks, body.length)
+            await _send_plain(transport, head, response, chunks, body.length)
     finally:
         if isinstance(chunks, AsyncGenerator):  # which only who iterates over it can close
             await chunks.aclose()
 
 
-async def _send_plain(transport: Transport, prefix: bytes, chunks: AsyncIterator[Chunk], length: int | None) -> None:
+async def _send_plain(
+    transport: Transport, prefix: bytes, response: Response, chunks: AsyncIterator[Chunk], length: int | None
+) -> None:
     """Send the chunks as they are, the first together with the head. Without a length, closing ends them."""
     sent = 0
     async for chunk in chunks:
+        if not sent:
+            response.begun_at = time.monotonic()
         sent += _size(chunk)
         if length is not None and sent > length:
             raise BrokenBodyError(f"more than the {length} bytes that were announced")
@@ -107,9 +115,11 @@ async def _send_plain(transport: Transport, prefix: bytes, chunks: AsyncIterator
         await transport.send(prefix)
 
 
-async def _send_chunked(transport: Transport, prefix: bytes, chunks: AsyncIterator[Chunk]) -> None:
+async def _send_chunked(transport: Transport, prefix: bytes, response: Response, chunks: AsyncIterator[Chunk]) -> None:
     """Send in chunked transfer coding (RFC 9112 section 7.1); the CRLF after a chunk goes out with what follows."""
     async for chunk in chunks:
+        if response.begun_at is None:
+            response.begun_at = time.monotonic()
         await _send_chunk(transport, b"%s%x\r\n" % (prefix, _size(chunk)), chunk)
         prefix = b"\r\n"
     await transport.send(prefix + b"0\r\n\r\n")

@@ -54,6 +54,10 @@ class HttpServer:
         self._accepting = trio.CancelScope()
         self._disk = trio.CapacityLimiter(_DISK_THREADS)
         self._refusals = 0
+        self.accepted = 0
+        """How many connections came."""
+        self.refused = 0
+        """Of those, how many were turned away."""
 
     def __repr__(self) -> str:
         occupancy = self._occupancy
@@ -66,6 +70,11 @@ class HttpServer:
     def connections(self) -> int:
         """How many connections are being served."""
         return self._occupancy.connections
+
+    @property
+    def idle(self) -> int:
+        """How many of them wait for a request."""
+        return len(self._occupancy.idle)
 
     async def serve(self, listeners: Sequence[trio.SocketListener]) -> None:
         """Serve until ``drain`` was called and the last response is sent, or its time is over.
@@ -115,10 +124,13 @@ class HttpServer:
         sock = socket.socket(family, kind, protocol, fileno=accepted.detach())
         peer = str(address[0]) if isinstance(address, tuple) else "unix"
         transport = SocketTransport(sock, peer, stall_seconds=self._limits.stall_timeout_seconds, disk=self._disk)
+        self.accepted += 1
         if self._occupancy.connections < self._limits.max_connections:
             self._occupancy.connections += 1
             connections.start_soon(self._serve_connection, transport)
-        elif self._refusals < _MAX_REFUSALS:
+            return
+        self.refused += 1
+        if self._refusals < _MAX_REFUSALS:
             self._refusals += 1
             connections.start_soon(self._turn_away, transport)
         else:

@@ -8,14 +8,15 @@ from typing import Final, Self
 
 _FIRST_MICROSECONDS: Final = 250
 BOUNDS: Final = tuple((_FIRST_MICROSECONDS << number) / 1e6 for number in range(19))
-"""Seconds: the greatest of each bucket. One more bucket has all that is longer."""
+"""Seconds: where each bucket ends. One more bucket has all that is longer."""
 
 BUCKETS: Final = len(BOUNDS) + 1
 
 
 def bucket_of(microseconds: int) -> int:
     """The place of the bucket that a duration belongs to."""
-    return min(((microseconds - 1) // _FIRST_MICROSECONDS).bit_length(), BUCKETS - 1) if microseconds else 0
+    place = (microseconds // _FIRST_MICROSECONDS).bit_length()
+    return place if place < BUCKETS else BUCKETS - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The order of an exchange, and how it ends; what operations answer is tested over real sockets."""
 
 import io
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import trio
 from s3proxy.gateway.authenticate import SignatureAuthenticator, User
 from s3proxy.gateway.exchange import Gateway, Settings
 from s3proxy.http1.messages import ConnectionLostError, EmptyBody, Header, Request, RequestBody, Response, Sent
+from s3proxy.metrics.meters import Total
+from s3proxy.metrics.work import Work
 from s3proxy.s3 import model
 from s3proxy.s3.payload import parse_payload
 from s3proxy.s3.sigv4 import Credentials, sign
@@ -47,16 +50,24 @@ class Node:
     def __init__(self, store: LocalStore, jobs: trio.Nursery) -> None:
         self.log = io.StringIO()
         self._access_log = AccessLog(self.log)
+        self.work = Work()
         self.gateway = Gateway(
             store,
             SignatureAuthenticator([ANN, BOB], clock=lambda: NOW),
             Settings(region="eu-north-1", domains=(b"s3.example.com",)),
             self._access_log,
             jobs=jobs,
+            work=self.work,
         )
 
     async def ask(
-        self, method: bytes, target: bytes, *headers: Header, user: User | None = ANN, body: RequestBody | None = None
+        self,
+        method: bytes,
+        target: bytes,
+        *headers: Header,
+        user: User | None = ANN,
+        body: RequestBody | None = None,
+        body_bytes: int = 0,
     ) -> Response:
         """Ask as ``user``, and let the response be sent."""
         whole = [(b"host", b"localhost"), *headers]
@@ -68,7 +79,7 @@ class Node:
             whole = sign(method, target, whole, credentials=credentials, payload=payload, now=NOW)
         response = await self.gateway.answer(Request(method, target, tuple(whole), body or EmptyBody(), "192.0.2.1"))
         assert response.on_sent is not None
-        response.on_sent(Sent(len(response.body) if isinstance(response.body, bytes) else 0, is_complete=True))
+        response.on_sent(Sent(len(response.body) if isinstance(response.body, bytes) else body_bytes, is_complete=True))
         return response
 
     def lines(self) -> list[str]:
@@ -206,3 +217,83 @@ async def test_what_never_became_a_request_is_answered_in_s3_form(node: Node, st
     response = node.gateway.error_response(status, "The reason.")
     assert (response.status, code_of(response)) == (status, code)
     assert b"x-amz-request-id" in dict(response.headers)
+
+
+# What is told of the work
+
+
+def counted(node: Node) -> dict[str, dict[int, int]]:
+    """Requests by operation and status."""
+    node.work.settle()
+    return {name: reading.statuses for name, reading in node.work.meters.read().operations.items()}
+
+
+async def test_requests_are_counted_by_operation_and_status(node: Node) -> None:
+    await node.ask(b"PUT", b"/photos")
+    await node.ask(b"GET", b"/photos/cat.jpg")
+    await node.ask(b"GET", b"/photos/cat.jpg", user=None)
+    await node.ask(b"GET", b"/photos/cat.jpg", user=User(ANN.owner, "AKANN", "a guess"))
+    assert counted(node) == {"CreateBucket": {200: 1}, "GetObject": {404: 1, 403: 1}, "unknown": {403: 1}}
+    assert node.work.in_flight == 0
+
+
+async def test_request_is_in_flight_until_its_answer_was_sent(node: Node) -> None:
+    request = Request(b"GET", b"/", ((b"host", b"localhost"),), EmptyBody(), "192.0.2.1")
+    response = await node.gateway.answer(request)
+    assert node.work.in_flight == 1
+    assert response.on_sent is not None
+    response.on_sent(Sent(0, is_complete=True))
+    assert node.work.in_flight == 0
+
+
+async def test_request_whose_client_goes_is_counted_as_such(node: Node) -> None:
+    await node.ask(b"PUT", b"/photos")
+    with pytest.raises(ConnectionLostError):
+        await node.ask(b"PUT", b"/photos/cat.jpg", body=Lost())
+    assert counted(node)["PutObject"] == {499: 1}
+    assert node.work.in_flight == 0
+
+
+async def test_what_never_became_a_request_is_counted_apart(node: Node) -> None:
+    node.gateway.error_response(400, "The head is malformed.")
+    node.gateway.error_response(503, "There are too many connections.")  # counted where it is refused
+    assert node.work.meters.read().totals[Total.REQUESTS_REFUSED] == 1
+    assert counted(node) == {}
+
+
+async def test_bytes_of_a_local_store_are_counted_as_such(node: Node, tmp_path: Path) -> None:
+    await node.ask(b"PUT", b"/photos")
+    (tmp_path / "photos" / "cat.jpg").write_bytes(b"meow")
+    response = await node.ask(b"GET", b"/photos/cat.jpg", body_bytes=4)
+    assert response.status == 200
+    counted(node)
+    assert node.work.meters.read().totals[Total.LOCAL_BYTES] == 4
+
+
+async def test_failure_is_remembered_in_words_but_not_what_clients_ask_in_the_course_of_things(node: Node) -> None:
+    await node.ask(b"PUT", b"/photos")
+    await node.ask(b"GET", b"/photos/missing")
+    await node.ask(b"GET", b"/photos/cat.jpg", user=None)
+    (error,) = json.loads(node.work.activity.report())["errors"]
+    assert error["at"] > NOW
+    assert {name: error[name] for name in ("code", "status", "operation", "resource")} == {
+        "code": "AccessDenied",
+        "status": 403,
+        "operation": "GetObject",
+        "resource": "/photos/cat.jpg",
+    }
+    assert error["message"] == "Access Denied"
+    assert error["request_id"] in node.lines()[-1]
+
+
+async def test_no_secret_of_a_presigned_query_is_reported(node: Node) -> None:
+    secret = b"5e" * 32
+    query = b"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKANN%2F20231114%2Feu%2Fs3%2Faws4_request"
+    query += b"&X-Amz-Date=20231114T221320Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host"
+    query += b"&X-Amz-Security-Token=" + secret + b"&X-Amz-Signature=" + secret
+    response = await node.ask(b"GET", b"/photos/cat.jpg?" + query, user=None)
+    assert response.status in {400, 403}
+    report = node.work.activity.report()
+    assert b"/photos/cat.jpg" in report
+    assert secret not in report
+    assert b"X-Amz-Signature=" not in report

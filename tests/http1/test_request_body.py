@@ -71,3 +71,13 @@ async def test_body_that_is_not_awaited_is_received_without_asking() -> None:
     body = ReceivedBody(transport, Inbound(transport), 3, is_awaited=False)
 
     assert (await read(body), transport.sent) == (b"123", b"")
+
+
+@pytest.mark.parametrize("length", [3, None])
+async def test_received_bytes_are_those_of_the_body_alone(length: int | None) -> None:
+    sent = b"123" if length else b"3\r\n123\r\n0\r\n\r\n"
+    transport = ScriptedTransport(sent)
+    body = ReceivedBody(transport, Inbound(transport), length, is_awaited=False)
+    assert body.received_bytes == 0
+    await read(body)
+    assert body.received_bytes == 3

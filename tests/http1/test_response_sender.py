@@ -1,6 +1,7 @@
 """A response is framed right, never padded, and its body closed once on every path."""
 
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -278,3 +279,30 @@ async def test_client_reads_a_response_cut_short_as_an_error() -> None:
         await client.send(get())
         with pytest.raises(h11.RemoteProtocolError):
             await client.reply()
+
+
+@pytest.mark.parametrize("length", [6, None])
+async def test_response_begins_with_the_first_chunk_of_its_body_and_ends_with_the_last(length: int | None) -> None:
+    class SlowBody(ListBody):
+        async def __anext__(self) -> Chunk:
+            await trio.sleep(0.05)
+            return await super().__anext__()
+
+    ends: list[float] = []
+    response = Response(200, [], SlowBody([b"abc", b"def"], length), on_sent=lambda _: ends.append(time.monotonic()))
+    started = time.monotonic()
+
+    await exchange(response, get())
+
+    assert response.begun_at is not None
+    assert response.begun_at - started >= 0.05
+    assert ends[0] - response.begun_at >= 0.05
+
+
+@pytest.mark.parametrize("request_bytes", [get(), b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_response_without_a_stream_begins_when_it_is_sent(request_bytes: bytes) -> None:
+    response = Response(200, [], b"small")
+    started = time.monotonic()
+    await exchange(response, request_bytes)
+    assert response.begun_at is not None
+    assert started <= response.begun_at <= time.monotonic()

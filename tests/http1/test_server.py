@@ -69,6 +69,7 @@ async def test_serve_connection_above_the_limit_is_503_until_one_ends() -> None:
         async with running.client() as third:
             assert (await third.ask(get())).status == 200
         assert running.incident_kinds() == [Incident.CONNECTION_REFUSED]
+        assert (running.server.accepted, running.server.refused) == (3, 1)
 
 
 async def test_serve_connection_above_the_limit_of_refusals_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +79,7 @@ async def test_serve_connection_above_the_limit_of_refusals_is_reset(monkeypatch
             async with running.client() as client:
                 assert await client.rest() == b""
         assert running.incidents == []
+        assert (running.server.accepted, running.server.refused) == (1, 1)
 
 
 async def test_serve_thousands_of_half_open_connections_still_answers_and_frees_them() -> None:
@@ -171,6 +173,7 @@ async def test_drain_closes_idle_connections_and_the_listener_at_once() -> None:
     async with serving(echo) as running, running.client() as silent, running.client() as idle:
         await idle.ask(get())
         await running.wait_until(lambda: "2 connections, 2 idle>" in repr(running.server))
+        assert running.server.idle == 2
         running.server.drain()
 
         with trio.fail_after(1):

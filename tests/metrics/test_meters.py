@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from s3proxy.metrics.meters import Gauge, Meters, Total
+from tests.metrics.asking import Told
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def attach(meters: Meters, process: int) -> Meters:
 
 
 def count(meters: Meters, operation: str = "GetObject", status: int = 200) -> None:
-    meters.count_request(operation, status, seconds=0.003, first_byte_seconds=0.001, sent=100, received=7)
+    meters.count_requests([(Told(operation=operation), status, 0.003, 0.001, 100, 7, None)])
 
 
 def in_another_process(meters: Meters, process: int, statements: str) -> None:
@@ -71,7 +72,7 @@ def test_counts_are_those_of_all_processes(meters: Meters) -> None:
     for worker in (*workers, meters):
         count(worker)
         worker.add(Total.LOCAL_BYTES, 10)
-        worker.change(Gauge.CONNECTIONS_OPEN, 2)
+        worker.set(Gauge.CONNECTIONS_OPEN, 2)
     for each in (*workers, meters):
         reading = each.read()
         assert reading.operations["GetObject"].statuses == {200: 3}

@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import AsyncIterator
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
-from s3proxy.body import Body, Chunk, FileSlice
+from s3proxy.body import Body, Chunk, FileSlice, Origin
 from s3proxy.s3.model import ByteRange, ObjectInfo
 from s3proxy.stores.base import OpenObject
 
@@ -72,6 +72,8 @@ class FileBody(Body):
     """
 
     __slots__ = ("_file", "_is_open", "_left", "_start", "length")
+
+    origin: ClassVar[Origin | None] = "local"
 
     def __init__(self, file: SharedFile, span: ByteRange) -> None:
         self.length = span.length

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from s3proxy.http1.client import ClientLimits, HttpClient, Origin
+from s3proxy.metrics.meters import Meters, StoreMeter
 from s3proxy.stores.s3.endpoint import Endpoint
 
 _MOST_NAMES = 256
@@ -17,12 +18,21 @@ class Connections:
         endpoint: of the store.
         limits: of each client.
         ca_file: the certificates to trust; those of the system when None.
+        meter: counts what is asked over them; None for nobody.
 
     *Closes:* ``aclose``.
     """
 
-    def __init__(self, endpoint: Endpoint, *, limits: ClientLimits, ca_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        limits: ClientLimits,
+        ca_file: Path | None = None,
+        meter: StoreMeter | None = None,
+    ) -> None:
         self.endpoint: Final = endpoint
+        self.meter: Final = meter or Meters.private().store("")
         self._limits = limits
         self._tls = ssl.create_default_context(cafile=ca_file) if endpoint.is_tls else None
         self._clients: dict[str, HttpClient] = {}

@@ -268,12 +268,19 @@ class Exchange:
             headers = sign(request.method, place.target, headers, credentials=credentials, payload=payload, now=now)
         headers += _UNSIGNED_HEADERS
         client = await self._connections.client_of(place.name)
+        started = time.monotonic()
+        is_error = True
         try:
-            return await client.request(request.method, place.target, headers, body)
+            response = await client.request(request.method, place.target, headers, body)
+            is_error = response.status in _PASSING_STATUSES
         except ConnectionLostError as error:
             if not isinstance(body, bytes) and error is body.client_failure:
+                is_error = False
                 raise
             raise _PassingError(str(error), is_undone=isinstance(error, NotSentError)) from error
+        finally:  # also of an attempt that took too long
+            self._connections.meter.count(time.monotonic() - started, is_error=is_error)
+        return response
 
     async def _receive(self, request: StoreRequest, body: bytes | Upload, *, may_be_error: bool = False) -> Answer:
         """Send a request once, and receive all of the answer."""

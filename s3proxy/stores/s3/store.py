@@ -16,6 +16,7 @@ from typing import Self
 
 from s3proxy.body import IncomingBody
 from s3proxy.http1.client import ClientLimits
+from s3proxy.metrics.meters import StoreMeter
 from s3proxy.s3 import model
 from s3proxy.s3.client import listings
 from s3proxy.s3.errors import ErrorCode, S3Error
@@ -124,6 +125,7 @@ class S3Store(ObjectStore):
         *,
         credentials: CredentialsProvider | None = None,
         limiter: Limiter | None = None,
+        meter: StoreMeter | None = None,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> Self:
@@ -133,6 +135,7 @@ class S3Store(ObjectStore):
             settings: where the store is and how it is treated.
             credentials: who signs; what botocore's provider chain finds when None.
             limiter: bounds the requests in flight; None for no bound.
+            meter: counts what the store is asked; None for nobody.
             clock: seconds that only go forward.
             jitter: a number from 0 to 1, anew for each pause between attempts.
 
@@ -141,7 +144,7 @@ class S3Store(ObjectStore):
         """
         patience = settings.patience
         limits = settings.limits or ClientLimits(response_timeout_seconds=patience.slow_answer)
-        connections = Connections(settings.place, limits=limits, ca_file=settings.ca_file)
+        connections = Connections(settings.place, limits=limits, ca_file=settings.ca_file, meter=meter)
         credentials = credentials or ProviderChain(settings.region)
         exchange = Exchange(connections, credentials, patience=patience, limiter=limiter, jitter=jitter)
         return cls(exchange, connections, settings, clock=clock)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
 
+from s3proxy.metrics.meters import StoreMeter
 from s3proxy.s3.sigv4 import Credentials
 from s3proxy.stores.s3.conditional import ConditionalWrites
 from s3proxy.stores.s3.credentials import CredentialsProvider, FixedCredentials
@@ -87,6 +88,7 @@ async def s3_of(
     patience: Patience = QUICK,
     credentials: CredentialsProvider | None = None,
     limiter: Limiter | None = None,
+    meter: StoreMeter | None = None,
     checksum_trailers: bool = False,
     conditional_writes: ConditionalWrites = "all",
 ) -> AsyncIterator[tuple[S3Store, Script]]:
@@ -100,7 +102,11 @@ async def s3_of(
             conditional_writes=conditional_writes,
         )
         store = S3Store.open(
-            settings, credentials=credentials or FixedCredentials(CREDENTIALS), limiter=limiter, jitter=lambda: 0.01
+            settings,
+            credentials=credentials or FixedCredentials(CREDENTIALS),
+            limiter=limiter,
+            meter=meter,
+            jitter=lambda: 0.01,
         )
         yield store, script
         await store.aclose()

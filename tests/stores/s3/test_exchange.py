@@ -5,6 +5,7 @@ import pytest
 import trio
 
 from s3proxy.http1.messages import ConnectionLostError
+from s3proxy.metrics.meters import Meters
 from s3proxy.s3.errors import ErrorCode
 from s3proxy.s3.model import Bucket, ByteRange, CreateMultipartUpload, DeleteObject, GetObject, ListQuery
 from s3proxy.s3.sigv4 import Credentials
@@ -248,3 +249,26 @@ async def test_delete_of_an_unknown_bucket_is_named() -> None:
     async with s3_of(refusal(404, "NoSuchBucket")) as (store, _):
         with raises(ErrorCode.NO_SUCH_BUCKET):
             await store.delete_object(DeleteObject(bucket=Bucket("nope"), key=KEY))
+
+
+async def test_each_attempt_is_counted_and_what_failed_as_an_error() -> None:
+    meters = Meters.private()
+    answers = (BROKEN, SLOW_DOWN, stored(b"data"), refusal(404, "NoSuchKey"))
+    async with s3_of(*answers, meter=meters.store("far")) as (store, _):
+        assert await get(store) == b"data"
+        with raises(ErrorCode.NO_SUCH_KEY):
+            await get(store)
+    reading = meters.read().stores["far"]
+    assert (reading.latency.count, reading.errors) == (4, 2)
+    assert 0 < reading.latency.seconds < 5
+
+
+async def test_attempt_that_took_too_long_is_counted_as_an_error_with_its_time() -> None:
+    meters = Meters.private()
+    patience = Patience(deadline=0.2, answer=0.1)
+    async with s3_of(*[b"HTTP/1.1 "] * 9, patience=patience, meter=meters.store("far")) as (store, _):
+        with pytest.raises(StoreUnavailableError):
+            await get(store)
+    reading = meters.read().stores["far"]
+    assert reading.errors == reading.latency.count >= 1
+    assert reading.latency.seconds >= 0.1
