@@ -23,6 +23,9 @@ def wrong(tables: dict[str, object]) -> str:
         ({"server": {"domains": ["a:80"]}}, ["server.domains", "a:80", "without a port"]),
         ({"auth": {"mode": "signature"}}, ["auth.mode", "[[users]]", "s3proxy credentials new"]),
         ({"server": {"listen": "0.0.0.0:1"}}, ["server.listen", "0.0.0.0:1", "auth.allow_open_network"]),
+        ({"server": {"trusted_proxies": ["10.0.0.0/8", "lb"]}}, ["server.trusted_proxies", '"lb"', "10.1.0.0/16"]),
+        ({"server": {"trusted_proxies": ["10.1.2.3/8"]}}, ["server.trusted_proxies", "10.1.2.3/8", "host bits"]),
+        ({"server": {"proxy_protocol": True}}, ["server.proxy_protocol", "server.trusted_proxies"]),
         ({"users": [USER, USER]}, ["users[1].access_key", "AKANN", "two users"]),
         ({"users": [USER | {"access_key": "a b"}]}, ["users[0].access_key", "a b"]),
     ],
@@ -30,6 +33,27 @@ def wrong(tables: dict[str, object]) -> str:
 def test_who_may_call_is_checked(tables: dict[str, object], says: list[str]) -> None:
     for words in says:
         assert words in wrong(tables)
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"certificate_file": "a"}, ["tls.key_file", "tls.certificate_file"]),
+        ({"key_file": "a"}, ["tls.certificate_file", "tls.key_file"]),
+        ({"client_certificate": "required"}, ["tls.client_certificate", '"required"', "tls.certificate_file"]),
+        ({"certificate_file": "a", "key_file": "b", "client_certificate": "optional"}, ["tls.client_ca_file"]),
+        # Whoever forgets to ask for certificates must not believe that they are checked.
+        (
+            {"certificate_file": "a", "key_file": "b", "client_ca_file": "c"},
+            ["tls.client_ca_file", '"c"', '"required"'],
+        ),
+        ({"minimum_version": "1.1"}, ["tls.minimum_version", "'1.1'", "'1.2', '1.3'"]),
+        ({"client_certificate": "yes"}, ["tls.client_certificate", "'yes'", "'optional', 'required'"]),
+    ],
+)
+def test_tls_is_checked(table: dict[str, str], says: list[str]) -> None:
+    for words in says:
+        assert words in wrong({"tls": table})
 
 
 def test_short_secret_is_refused_and_not_shown() -> None:
