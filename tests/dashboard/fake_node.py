@@ -157,7 +157,7 @@ def _moment(at: float, load: float) -> dict[str, float]:
         "first_byte_p50": 0.0011 * wave,
         "first_byte_p99": 0.031 * wave * (1 + 3 * cold),
         "store_latency_p50": 0.024 * (1 + 0.5 * cold + 0.15 * chance),
-        "store_latency_p99": 0.11 * (1 + 1.4 * cold + 0.5 * chance),
+        "store_latency_p99": 0.11 * (1 + 1.4 * cold + 0.22 * chance),
         "store_errors": errors * 2 * cold,
         "connections": 148.0,
         "memory_used": 7.4 * GIB,

@@ -138,7 +138,7 @@ function showNode(node) {
 
 /** What the latest figures do not say: totals since the start. */
 function showTotals({ requests, bytes: served, cache, connections }) {
-  setText(byId("stat-throughput-note"), `${bytes(served.sent)} sent, ${bytes(served.received)} received`);
+  setText(byId("stat-throughput-note"), `${bytes(served.sent)} out, ${bytes(served.received)} in`);
   setText(byId("stat-requests-note"), `${exact(requests.in_flight)} in flight, ${count(requests.total)} in all`);
   const reads = cache?.is_on ? cache.hits + cache.misses : 0;
   setText(byId("stat-hits-note"), cache?.is_on ? `${ratio(reads ? cache.hits / reads : null)} of requests in all` : "no cache on this node");
@@ -159,7 +159,7 @@ function showHistory(history) {
   setFigure(byId("stat-requests"), [number, number === UNKNOWN ? "" : `${unit}/s`]);
   setFigure(byId("stat-hits"), ratioParts(latest("hit_byte_ratio")));
   setFigure(byId("stat-latency"), secondsParts(latest("latency_p99")));
-  setText(byId("stat-latency-note"), `p50 ${seconds(latest("latency_p50"))}, first byte ${seconds(latest("first_byte_p50"))}`);
+  setText(byId("stat-latency-note"), `p50 ${seconds(latest("latency_p50"))}, TTFB ${seconds(latest("first_byte_p50"))}`);
 }
 
 // The theme and the time shown

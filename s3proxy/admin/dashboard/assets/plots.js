@@ -3,7 +3,7 @@
 import { make, setText } from "./dom.js";
 import { UNKNOWN, clock, count, perSecond, rate, ratio, seconds } from "./units.js";
 
-const HEIGHT = 176;
+const HEIGHT = 172;
 const MIB = 1024 ** 2;
 const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const DECIMAL_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
@@ -220,8 +220,8 @@ function timeAxis() {
   return {
     stroke: colourOf("--muted"),
     font: font(),
-    size: 26,
-    gap: 4,
+    size: 20,
+    gap: 2,
     space: 64,
     incrs: TIME_STEPS,
     grid: { show: false },
