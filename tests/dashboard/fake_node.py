@@ -51,13 +51,17 @@ class FakeNode:
                 return self._history()
             case "/buckets":
                 names = {"warehouse": True, "models": True, "logs": True, "scratch": False}
-                return {"buckets": [{"name": name, "is_cached": cached} for name, cached in names.items()]}
+                return {
+                    "buckets": [{"name": name, "is_cached": cached} for name, cached in names.items()],
+                    "is_truncated": False,
+                }
             case "/objects":
                 return _objects(query)
             case "/blocks":
                 size = len(self.blocks) * BLOCK_SIZE if self.size is None else self.size
                 name = {"bucket": query["bucket"], "key": query["key"]}
-                return name | {"size": size, "etag": "9b2cf5", "block_size": BLOCK_SIZE, "blocks": self.blocks}
+                told = {"size": size, "etag": "9b2cf5", "block_size": BLOCK_SIZE, "blocks": self.blocks}
+                return name | told | {"is_truncated": len(self.blocks) * BLOCK_SIZE < size}
         return None
 
     def _history(self) -> dict[str, object]:
@@ -303,8 +307,9 @@ def _objects(query: dict[str, str]) -> dict[str, object]:
 def _object(prefix: str, number: int) -> dict[str, Any]:
     size = (960 - 61 * number) * MIB if number < 12 else 900 * KIB
     memory = size * max(0, 5 - number) // 8
-    key = f"{prefix}part-{number:05}.snappy.parquet"
-    return {"key": key, "size": size, "memory_bytes": memory, "disk_bytes": (size - memory) * (number % 4) // 3}
+    disk = (size - memory) * (number % 4) // 3
+    held = {"memory_bytes": memory, "disk_bytes": disk} if number < 23 else {"memory_bytes": None, "disk_bytes": None}
+    return {"key": f"{prefix}part-{number:05}.snappy.parquet", "size": size} | held
 
 
 @contextmanager

@@ -50,7 +50,10 @@ def test_next_page_of_a_listing_is_added_to_it(page: Page, node: FakeNode) -> No
     page.wait_for("document.querySelector('.more') !== null")
     page.evaluate("document.querySelector('.more').click()")
     page.wait_for("document.querySelector('.more') === null")
-    assert len(texts(page, "#listing tbody tr")) == 24
+    shares = texts(page, "#listing td:nth-child(2)")
+    assert len(shares) == 24
+    assert [share.strip() for share in shares[:3]] == ["62.5\u202f%", "66.7\u202f%", "79.2\u202f%"]
+    assert shares[23] == "not counted"
 
 
 def test_map_shows_where_each_block_lies(page: Page, node: FakeNode) -> None:
@@ -85,6 +88,13 @@ def test_map_has_room_for_any_number_of_blocks(page: Page, node: FakeNode, count
     assert counts(page)["In memory"] == count
     assert 20 <= page.number(f"{MAP}.clientHeight") <= 400
     assert page.number(f"{MAP}.clientWidth") <= page.number("document.querySelector('#blocks').clientWidth")
+
+
+def test_object_of_which_not_all_blocks_are_known_says_so(page: Page, node: FakeNode) -> None:
+    node.blocks, node.size = [[B, 0]] * 16, 40 * B
+    opened(page, node, PLACE)
+    page.wait_for(f"{MAP} !== null")
+    assert "40 blocks of 4\u202fMiB of which the first 16 are shown" in page.text("#blocks .note")
 
 
 def test_square_that_is_pointed_at_is_explained(page: Page, node: FakeNode) -> None:

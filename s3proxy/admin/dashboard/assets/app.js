@@ -140,13 +140,18 @@ function showNode(node) {
 function showTotals({ requests, bytes: served, cache, connections }) {
   setText(byId("stat-throughput-note"), `${bytes(served.sent)} out, ${bytes(served.received)} in`);
   setText(byId("stat-requests-note"), `${exact(requests.in_flight)} in flight, ${count(requests.total)} in all`);
-  const reads = cache?.is_on ? cache.hits + cache.misses : 0;
-  setText(byId("stat-hits-note"), cache?.is_on ? `${ratio(reads ? cache.hits / reads : null)} of requests in all` : "no cache on this node");
+  setText(byId("stat-hits-note"), hitsInWords(cache));
   setFigure(byId("stat-connections"), countParts(connections.open));
   setText(byId("stat-connections-note"), `${exact(connections.idle)} idle, ${connections.limit ? `limit ${exact(connections.limit)}` : "no limit"}${connections.refused ? `, ${exact(connections.refused)} refused` : ""}`);
   setFigure(byId("stat-errors"), countParts(requests.errors_5xx));
   byId("stat-errors").classList.toggle("bad", requests.errors_5xx > 0);
   setText(byId("stat-errors-note"), `and ${exact(requests.errors_4xx)} by clients`);
+}
+
+function hitsInWords(cache) {
+  if (!cache?.is_on) return "no cache on this node";
+  const reads = cache.hits + cache.misses;
+  return reads ? `${ratio(cache.hits / reads)} of requests in all` : "nothing read yet";
 }
 
 function showHistory(history) {

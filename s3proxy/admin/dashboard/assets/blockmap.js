@@ -217,6 +217,8 @@ function inWords({ first, count, length, memory, disk }, { block_size: blockSize
   return `${name}, ${bytes(length)} from ${bytes(start)} on: ${where.join(", ") || "nowhere in the cache"}.`;
 }
 
-function factsOf({ size, etag, block_size: blockSize, blocks }) {
-  return [bytes(size), plural(blocks.length, "block") + ` of ${bytes(blockSize)}`, etag && `ETag ${visible(etag)}`].filter(Boolean).join(", ");
+function factsOf({ size, etag, block_size: blockSize, blocks, is_truncated: isTruncated }) {
+  const all = `${plural(Math.ceil(size / blockSize), "block")} of ${bytes(blockSize)}`;
+  const shown = isTruncated ? `${all} of which the first ${blocks.length.toLocaleString("en")} are shown` : all;
+  return [bytes(size), shown, etag && `ETag ${visible(etag)}`].filter(Boolean).join(", ");
 }

@@ -102,15 +102,16 @@ export class Browser {
     const failed = this.#pages.find((page) => page.reason !== undefined);
     if (failed === first) fill(this.#listing, empty(visible(failed.reason)));
     else if (this.#place.bucket) this.#showObjects(failed);
-    else this.#showBuckets(first.buckets);
+    else this.#showBuckets(first);
   }
 
-  #showBuckets(buckets) {
+  #showBuckets({ buckets, is_truncated: isTruncated }) {
     if (!buckets.length) return fill(this.#listing, empty("No bucket yet."));
-    fill(this.#listing, table([
+    const all = table([
       { title: "Bucket", wide: true, cell: ({ name }) => link(addressOf({ bucket: name }), visible(name)) },
       { title: "Reads", cell: (bucket) => (bucket.is_cached ? "through the cache" : make("span", { class: "note" }, "straight from the store")) },
-    ], buckets));
+    ], buckets);
+    fill(this.#listing, all, ...(isTruncated ? [empty("There are more buckets than are listed here.")] : []));
   }
 
   #showObjects(failed) {
@@ -146,6 +147,7 @@ export class Browser {
 const link = (href, text, kind = "") => make("a", { class: `name ellipsis ${kind}`, href, title: text, "data-focus": href }, make("bdi", {}, text));
 
 function cachedShare({ size, memory_bytes: memory, disk_bytes: disk }) {
+  if (memory == null || disk == null) return make("span", { class: "note", title: "too many blocks to look for; choose the object" }, "not counted");
   const share = (amount) => (size ? Math.min(1, amount / size) : 0);
   const part = (colour, amount) => {
     const element = make("i", { "data-colour": colour });

@@ -27,7 +27,7 @@ function tier({ name, used_bytes: used, size_bytes: size, blocks, is_working: is
       { class: "tier-head" },
       make("h4", {}, name === "memory" ? "Memory" : name === "disk" ? "Disk" : visible(name)),
       make("span", {}, make("b", {}, bytes(used)), ` of ${bytes(size)}`),
-      make("span", { class: "note" }, `${ratio(size ? used / size : null)}, ${plural(blocks, "block")}`),
+      make("span", { class: "note" }, [ratio(size ? used / size : null), blocks == null ? null : plural(blocks, "block")].filter(Boolean).join(", ")),
     ),
     isWorking ? null : make("p", { class: "bad" }, "Not working: reads go around it until it can be used again."),
     make(
