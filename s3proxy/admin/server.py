@@ -1,7 +1,13 @@
-"""The admin app on its listeners, by hypercorn. Nothing here can end the node or hold up its end."""
+"""The admin app on its listeners, by hypercorn. Nothing here can end the process or hold up its end.
+
+What a client may do is bounded: how many connections there are, how long a head may take and be, and how long an
+answer may wait for its reader.
+"""
 
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -12,26 +18,43 @@ from hypercorn.typing import ASGIFramework, ConnectionState
 
 from s3proxy.telemetry import log_error
 
+MAX_CONNECTIONS: Final = 64
+_IDLE_SECONDS: Final = 15.0
+"""For the head of a request, the first one too."""
+
+_SEND_SECONDS: Final = 20.0
+"""For a piece of an answer to be taken."""
+
+_TURNED_AWAY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 1\r\nconnection: close\r\n"
+    b"content-length: 21\r\n\r\ntoo many connections\n"
+)
+
 
 async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket]) -> None:
     """Serve ``app`` on listening sockets until cancelled; then every connection is closed at once.
 
-    hypercorn's own ``serve`` is not used: an error in a connection would end the node, and it sends under a shield, so
-    a client that stopped reading would keep the node from ending.
+    hypercorn's own ``serve`` is not used: an error in a connection would end the process, and it sends under a shield,
+    so a client that stopped reading would keep the process from ending.
+
+    *Closes:* the sockets.
     """
     listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in sockets]
-    wrapped, settings, context = ASGIWrapper(app), Config(), WorkerContext(None)
-    settings.include_server_header = False
+    wrapped, settings, context = ASGIWrapper(app), _settings(), WorkerContext(None)
     streams: set[trio.SocketStream] = set()
 
     async def serve_connection(stream: trio.SocketStream) -> None:
+        if len(streams) >= MAX_CONNECTIONS:
+            await _turn_away(stream)
+            return
         streams.add(stream)
         try:
-            await TCPServer(wrapped, settings, context, ConnectionState({}), stream)  # type: ignore[arg-type]  # says SSLStream, takes both
+            await TCPServer(wrapped, settings, context, ConnectionState({}), _PatientStream(stream))  # type: ignore[arg-type]  # says SSLStream, takes whatever sends and receives
         except Exception as error:  # whatever it is, it concerns this connection only
             log_error("admin connection failed", error)
         finally:
             streams.discard(stream)
+            stream.socket.close()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, serve_connection, listeners)
@@ -40,3 +63,36 @@ async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket]) -> N
         finally:
             for stream in streams:
                 stream.socket.close()  # wakes whoever sends on it, shield or not
+
+
+class _PatientStream:
+    """A stream whose reader is waited for, but not for ever: hypercorn has no deadline for sending."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self.socket: Final = stream.socket
+        self.receive_some: Final = stream.receive_some
+        self.send_eof: Final = stream.send_eof
+        self.aclose: Final = stream.aclose
+
+    async def send_all(self, data: bytes) -> None:
+        """Send, or break the connection."""
+        with trio.move_on_after(_SEND_SECONDS) as waiting:
+            await self._stream.send_all(data)
+        if waiting.cancelled_caught:
+            self.socket.close()
+            raise trio.BrokenResourceError
+
+
+def _settings() -> Config:
+    settings = Config()
+    settings.include_server_header = False
+    settings.keep_alive_timeout = _IDLE_SECONDS
+    settings.h2_max_concurrent_streams = 8
+    return settings
+
+
+async def _turn_away(stream: trio.SocketStream) -> None:
+    with suppress(OSError, trio.BrokenResourceError), trio.move_on_after(1):
+        await stream.send_all(_TURNED_AWAY)
+    await trio.aclose_forcefully(stream)

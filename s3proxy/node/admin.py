@@ -9,6 +9,7 @@ import trio
 
 from s3proxy.admin.app import AdminApp
 from s3proxy.admin.cache_commands import cache_commands
+from s3proxy.admin.routes import command_routes
 from s3proxy.admin.server import serve_admin
 from s3proxy.admin.socket_paths import SocketPathError, place
 from s3proxy.admin.unix_socket import ListenError, listening
@@ -36,7 +37,7 @@ async def serve_cache_commands(config: AdminConfig, port: int, stores: Stores, c
     """
     names = Names(stores.routes, stores.identity_of)
     view = CacheView(cache, stores.store, names, partial(_is_cached, stores))
-    app = AdminApp(cache_commands(view))
+    app = AdminApp(command_routes(cache_commands(view)))
     is_mentioned = False
     while True:
         try:

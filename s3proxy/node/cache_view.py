@@ -2,29 +2,26 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+
+import trio
 
 from s3proxy.admin.caches import CachedBlock, Presence
 from s3proxy.admin.command import CommandError
+from s3proxy.admin.fetch_spans import fetch_spans
 from s3proxy.admin.messages import Counter, Pin, TierUsage
-from s3proxy.admin.presence import fetch_spans, locate
-from s3proxy.body import Body
+from s3proxy.admin.store_reads import list_page, read_through
 from s3proxy.cache import counters
 from s3proxy.cache.blocks import ObjectVersion
 from s3proxy.cache.failures import CacheIOError
 from s3proxy.cache.pins import Pin as CachePin
+from s3proxy.cache.plan import Run
+from s3proxy.cache.presence import missing_in, presence
 from s3proxy.cache.scrub import verify_block
-from s3proxy.cache.source import BrokenSourceError
 from s3proxy.cache.tier import Tier
-from s3proxy.http1.messages import ConnectionLostError
 from s3proxy.node.caching import NodeCache
 from s3proxy.node.names import Names
 from s3proxy.s3 import model
-from s3proxy.s3.errors import S3Error
-from s3proxy.stores.base import ObjectChangedError, ObjectStore, StoreUnavailableError
-from s3proxy.stores.caching.metadata import token_of
-
-_STORE_FAILURES: Final = (S3Error, StoreUnavailableError, ConnectionLostError, BrokenSourceError)
+from s3proxy.stores.base import ObjectStore
 
 
 class CacheView:
@@ -129,64 +126,43 @@ class CacheView:
 
     async def list_objects(self, bucket: str, prefix: str, after: str) -> model.ListPage:
         """One page of the keys, from the store."""
-        query = model.ListQuery(prefix=prefix, after=after)
-        try:
-            return await self._store.list_objects(model.Bucket(bucket), query)
-        except _STORE_FAILURES as error:
-            raise CommandError(f"s3://{bucket}: {error}") from error
+        return await list_page(self._store, bucket, model.ListQuery(prefix=prefix, after=after))
 
     def presence(self, bucket: str, objects: Sequence[model.ListedObject]) -> list[Presence]:
         """How much of each of these versions is cached."""
-        found = []
         with _told():
-            for listed in objects:
-                located = locate(self._version_of(bucket, listed), self._cache.blocks.geometry, self._cache.tiers)
-                missing = sum(stop - start for start, stop in located.missing)
-                found.append(Presence(present_bytes=listed.size - missing, cached=located.cached))
-        return found
+            return [self._presence_of(self._names.version_of(bucket, listed)) for listed in objects]
 
     def missing(self, bucket: str, objects: Sequence[model.ListedObject]) -> list[list[model.ByteRange]]:
         """What is not cached of each of these versions, in spans that are fetched in one go."""
         if not self._is_cached(bucket):
             raise CommandError(f"s3://{bucket} is not read through the cache")
-        geometry, most = self._cache.blocks.geometry, self._cache.limits.max_fetch_bytes
+        block_size, most = self._cache.blocks.geometry.block_size, self._cache.limits.max_fetch_bytes
         with _told():
             return [
-                fetch_spans(
-                    locate(self._version_of(bucket, listed), geometry, self._cache.tiers).missing,
-                    geometry.block_size,
-                    most,
-                )
-                for listed in objects
+                fetch_spans(self._missing_of(bucket, listed, (0, listed.size)), block_size, most) for listed in objects
             ]
 
     async def fetch(self, bucket: str, listed: model.ListedObject, span: model.ByteRange) -> None:
-        """Read a span as a client does, which caches it."""
-        operation = model.GetObject(
-            bucket=model.Bucket(bucket), key=listed.key, range=f"bytes={span.start}-{span.stop - 1}"
-        )
-        try:
-            opened = await self._store.get_object(operation)
-            try:
-                if (opened.info.etag, opened.info.size) != (listed.etag, listed.size):
-                    raise CommandError("it changed after it was listed")
-                await _read(await opened.read(span))
-            finally:
-                await opened.aclose()
-        except ObjectChangedError as error:
-            raise CommandError("it changed after it was listed") from error
-        except _STORE_FAILURES as error:
-            raise CommandError(str(error)) from error
+        """Read a span as a client does, which caches it, and look whether it did."""
+        await read_through(self._store, bucket, listed, span)
+        with _told():
+            missing = await trio.to_thread.run_sync(self._missing_of, bucket, listed, (span.start, span.stop))
+        if missing:
+            raise CommandError("it was read, but no tier has kept it")
 
-    def _version_of(self, bucket: str, listed: model.ListedObject) -> ObjectVersion:
-        place = self._names.place_of(bucket, listed.key)
-        return ObjectVersion(
-            store=place.store,
-            bucket=place.bucket,
-            key=place.prefix,
-            token=token_of(listed.etag, listed.last_modified_ns),
-            size=listed.size,
-        )
+    def _presence_of(self, version: ObjectVersion) -> Presence:
+        cached = dict.fromkeys(self._tiers, 0)
+        missing_bytes = 0
+        for found in presence(self._cache.tiers, self._cache.blocks.geometry, version, (0, version.size)):
+            missing_bytes += sum(stop - start for start, stop in found.missing_everywhere)
+            for tier, held_bytes in found.held.items():
+                cached[tier] += held_bytes
+        return Presence(present_bytes=version.size - missing_bytes, cached=cached)
+
+    def _missing_of(self, bucket: str, listed: model.ListedObject, span: Run) -> list[Run]:
+        version = self._names.version_of(bucket, listed)
+        return missing_in(self._cache.tiers, self._cache.blocks.geometry, version, span)
 
 
 @contextmanager
@@ -195,9 +171,3 @@ def _told() -> Iterator[None]:
         yield
     except CacheIOError as error:
         raise CommandError(str(error)) from error
-
-
-async def _read(body: Body) -> None:
-    async with body:
-        async for _ in body:
-            pass

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from s3proxy.cache.blocks import ObjectVersion
 from s3proxy.cache.pins import Pin
+from s3proxy.s3.model import ListedObject
+from s3proxy.stores.caching.metadata import token_of
 from s3proxy.stores.routes import Mount, Routes
 
 
@@ -40,6 +42,17 @@ class Names:
             store=self._identity_of(mount.store_name),
             bucket=mount.target_bucket or bucket,
             prefix=mount.prefix + prefix,
+        )
+
+    def version_of(self, bucket: str, listed: ListedObject) -> ObjectVersion:
+        """What the cache calls a version that clients list so."""
+        place = self.place_of(bucket, listed.key)
+        return ObjectVersion(
+            store=place.store,
+            bucket=place.bucket,
+            key=place.prefix,
+            token=token_of(listed.etag, listed.last_modified_ns),
+            size=listed.size,
         )
 
     def of_version(self, version: ObjectVersion) -> tuple[str, str]:

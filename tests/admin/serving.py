@@ -9,6 +9,7 @@ import trio
 from s3proxy.admin.app import AdminApp
 from s3proxy.admin.cache_commands import cache_commands
 from s3proxy.admin.caches import Caches
+from s3proxy.admin.routes import command_routes
 from s3proxy.admin.server import serve_admin
 from s3proxy.admin.unix_socket import listening
 
@@ -18,6 +19,6 @@ async def serving(caches: Caches, path: Path) -> AsyncIterator[trio.CancelScope]
     """Serve ``caches`` at ``path``; gives what ends the serving."""
     with listening(path) as listener:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_admin, AdminApp(cache_commands(caches)), [listener])
+            nursery.start_soon(serve_admin, AdminApp(command_routes(cache_commands(caches))), [listener])
             yield nursery.cancel_scope
             nursery.cancel_scope.cancel()

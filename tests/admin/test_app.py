@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -6,9 +7,12 @@ import trio
 from hypercorn.typing import ASGIReceiveEvent, ASGISendEvent, HTTPScope
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from s3proxy.admin.app import AdminApp
+from s3proxy.admin.answers import Answer, Request, of_text
+from s3proxy.admin.app import AdminApp, Route
 from s3proxy.admin.command import Command, CommandError, Emit
+from s3proxy.admin.guard import Guard
 from s3proxy.admin.messages import CacheRequest, Pin, Refused, Shown
+from s3proxy.admin.routes import command_routes
 
 
 class Exchange:
@@ -18,17 +22,27 @@ class Exchange:
         self._app = app
         self._give, self._take = trio.open_memory_channel[ASGIReceiveEvent](10)
         self.status = 0
+        self.headers: dict[bytes, bytes] = {}
         self.body = b""
         self.is_whole = False
 
     async def ask(self, path: str, body: bytes = b"{}", *, method: str = "POST") -> list[dict[str, Any]]:
-        scope = cast("HTTPScope", {"type": "http", "method": method, "path": path})  # all that it reads
+        await self._exchange(path, body, method, ())
+        return [json.loads(line) for line in self.body.splitlines() if line]
+
+    async def get(self, path: str, *headers: tuple[bytes, bytes], method: str = "GET") -> bytes:
+        await self._exchange(path, b"", method, headers)
+        return self.body
+
+    async def _exchange(self, target: str, body: bytes, method: str, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        path, _, query = target.partition("?")
+        read = {"method": method, "path": path, "query_string": query.encode(), "headers": headers}
+        scope = cast("HTTPScope", {"type": "http"} | read)  # all that it reads
         half = len(body) // 2
         self._give.send_nowait({"type": "http.request", "body": body[:half], "more_body": True})
         self._give.send_nowait({"type": "http.request", "body": body[half:], "more_body": False})
         await self._app(scope, self._take.receive, self._receive)
         assert self.is_whole
-        return [json.loads(line) for line in self.body.splitlines() if line]
 
     def go_away(self) -> None:
         self._give.send_nowait({"type": "http.disconnect"})
@@ -36,13 +50,14 @@ class Exchange:
     async def _receive(self, event: ASGISendEvent) -> None:
         if event["type"] == "http.response.start":
             self.status = event["status"]
+            self.headers = dict(event["headers"])
         elif event["type"] == "http.response.body":
             self.body += event["body"]
             self.is_whole = not event["more_body"]
 
 
 def exchange(command: Command) -> Exchange:
-    return Exchange(AdminApp({"do": command}))
+    return Exchange(AdminApp(command_routes({"do": command})))
 
 
 async def echo(request: CacheRequest, emit: Emit) -> None:
@@ -121,3 +136,94 @@ async def test_app_sends_something_while_a_command_is_silent(autojump_clock: Moc
     client = exchange(ponder)
     await client.ask("/cache/do")
     assert client.body.startswith(b"\n" * 11)
+
+
+async def answer(request: Request) -> Answer:
+    return of_text(f"{request.path} {request.query}")
+
+
+def app(guard: Guard | None = None) -> Exchange:
+    return Exchange(AdminApp({"/shown": Route(does=answer), "/open": Route(does=answer, is_open=True)}, guard))
+
+
+async def test_app_gives_an_endpoint_its_query_decoded() -> None:
+    assert await app().get("/shown?key=a%2Fb+c%C3%A9&prefix=") == "/shown {'key': 'a/b cé', 'prefix': ''}\n".encode()
+
+
+async def test_app_lets_no_browser_keep_run_frame_or_guess_an_answer() -> None:
+    client = app()
+    await client.get("/shown")
+    assert client.status == 200
+    assert client.headers[b"cache-control"] == b"no-store"
+    assert client.headers[b"x-content-type-options"] == b"nosniff"
+    assert b"default-src 'none'" in client.headers[b"content-security-policy"]
+    assert b"frame-ancestors 'none'" in client.headers[b"content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "status"),
+    [
+        ("/nothing", "GET", 404),
+        ("/assets/../app.py", "GET", 404),
+        ("/shown", "POST", 405),
+        ("/shown", "DELETE", 405),
+        ("/shown?key=%FF", "GET", 400),
+        (f"/shown?{'a=1&' * 100}", "GET", 400),
+    ],
+)
+async def test_app_refuses_what_it_has_no_answer_to(target: str, method: str, status: int) -> None:
+    client = app()
+    assert json.loads(await client.get(target, method=method))["reason"]
+    assert client.status == status
+
+
+async def test_app_gives_the_page_to_everybody_and_the_rest_for_the_token() -> None:
+    for target, status in (("/", 200), ("/assets/app.js", 200), ("/open", 200), ("/shown", 401)):
+        client = app(Guard(token="t" * 16))
+        await client.get(target)
+        assert client.status == status, target
+    client = app(Guard(token="t" * 16))
+    await client.get("/shown", (b"authorization", b"Bearer " + b"t" * 16))
+    assert client.status == 200
+
+
+async def test_app_asks_the_guard_for_commands_too() -> None:
+    client = Exchange(AdminApp(command_routes({"do": echo}), Guard(token="t" * 16)))
+    assert "admin.token" in (await client.ask("/cache/do"))[0]["reason"]
+    assert client.status == 401
+    assert client.headers[b"www-authenticate"] == b"Bearer"
+
+
+async def test_app_gives_up_an_endpoint_that_takes_too_long(autojump_clock: MockClock) -> None:
+    async def ponder(request: Request) -> Answer:
+        await trio.sleep(60)
+        return of_text("late")
+
+    client = Exchange(AdminApp({"/slow": Route(does=ponder)}))
+    assert "8 seconds" in json.loads(await client.get("/slow"))["reason"]
+    assert client.status == 503
+
+
+async def test_app_gives_up_a_request_that_does_not_arrive(autojump_clock: MockClock) -> None:
+    async def receive() -> ASGIReceiveEvent:
+        await trio.sleep(1)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    sent: list[ASGISendEvent] = []
+
+    async def send(event: ASGISendEvent) -> None:
+        sent.append(event)
+
+    scope = {"type": "http", "method": "POST", "path": "/cache/do", "query_string": b"", "headers": ()}
+    await AdminApp(command_routes({"do": echo}))(cast("HTTPScope", scope), receive, send)
+    assert sent[0]["status"] == 408  # type: ignore[typeddict-item]  # the start of the answer
+
+
+async def test_app_survives_an_endpoint_that_breaks_and_keeps_its_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    async def fail(request: Request) -> Answer:
+        raise RuntimeError("a secret detail")
+
+    client = Exchange(AdminApp({"/broken": Route(does=fail)}))
+    assert b"secret" not in await client.get("/broken")
+    assert client.status == 500
+    assert "a secret detail" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 import pytest
 
 from s3proxy.admin.command import CommandError
-from s3proxy.admin.store_reads import list_page, read_through
+from s3proxy.admin.store_reads import find, list_buckets, list_page, read_through
 from s3proxy.s3 import model
 from s3proxy.stores.base import StoreUnavailableError
 from tests.stores.bodies import body_of
@@ -26,18 +26,29 @@ async def put(store: MemoryStore, key: str, data: bytes) -> None:
 
 
 async def listed(store: MemoryStore) -> model.ListedObject:
-    return (await list_page(store, "data", "a/", "")).objects[0]
+    return (await list_page(store, "data", model.ListQuery(prefix="a/"))).objects[0]
 
 
 async def test_list_page_gives_keys_after_the_marker(store: MemoryStore) -> None:
     await put(store, "a/2", b"x")
     await put(store, "b", b"x")
-    assert [each.key for each in (await list_page(store, "data", "a/", "a/1")).objects] == ["a/2"]
+    page = await list_page(store, "data", model.ListQuery(prefix="a/", after="a/1"))
+    assert [each.key for each in page.objects] == ["a/2"]
 
 
 async def test_list_page_of_no_bucket_names_the_error(store: MemoryStore) -> None:
-    with pytest.raises(CommandError, match="NoSuchBucket"):
-        await list_page(store, "absent", "", "")
+    with pytest.raises(CommandError, match="s3://absent: NoSuchBucket"):
+        await list_page(store, "absent", model.ListQuery())
+
+
+async def test_find_tells_what_a_listing_would(store: MemoryStore) -> None:
+    assert (await find(store, "data", "a/1")).size == 1000
+    with pytest.raises(CommandError, match="s3://data/b: NoSuchKey"):
+        await find(store, "data", "b")
+
+
+async def test_list_buckets_gives_their_names(store: MemoryStore) -> None:
+    assert await list_buckets(store) == ["data"]
 
 
 async def test_read_through_asks_for_the_span_and_leaves_nothing_open(store: MemoryStore) -> None:
