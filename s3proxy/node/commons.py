@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from s3proxy.cache.blocks import Geometry
@@ -15,6 +15,8 @@ from s3proxy.cache.failures import CacheIOError, TierInUseError
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier_directory import prepare_directory
 from s3proxy.config import Config
+from s3proxy.metrics.meters import Meters
+from s3proxy.metrics.reports import ReportBoard
 from s3proxy.node.failures import StartError
 from s3proxy.telemetry import log_error
 
@@ -36,6 +38,10 @@ class Seat:
     """The tiers that can be used, the fastest first."""
     table: Path
     """The metadata table."""
+    meters: Meters = field(default_factory=Meters.private)
+    """Where it counts."""
+    reports: ReportBoard = field(default_factory=ReportBoard.private)
+    """Where it reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

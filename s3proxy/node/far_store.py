@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from s3proxy.config import StoreConfig
+from s3proxy.metrics.meters import StoreMeter
 from s3proxy.node.failures import StartError
 from s3proxy.s3.sigv4 import Credentials
 from s3proxy.stores.fairness import FairLimiter
@@ -12,7 +13,9 @@ from s3proxy.stores.s3.exchange import Patience
 from s3proxy.stores.s3.store import S3Store, Settings
 
 
-def open_s3(path: str, config: StoreConfig, limiter: FairLimiter, *, remembers_buckets: bool) -> S3Store:
+def open_s3(
+    path: str, config: StoreConfig, limiter: FairLimiter, *, remembers_buckets: bool, meter: StoreMeter | None = None
+) -> S3Store:
     """Make the store; nothing is sent yet.
 
     Args:
@@ -20,6 +23,7 @@ def open_s3(path: str, config: StoreConfig, limiter: FairLimiter, *, remembers_b
         config: the table.
         limiter: bounds what this worker asks at once.
         remembers_buckets: for some seconds, since each request asks for its bucket; not where a cache in front does so.
+        meter: counts what it is asked; None for nobody.
 
     Raises:
         StartError: the endpoint is none, or the certificates cannot be read.
@@ -35,7 +39,7 @@ def open_s3(path: str, config: StoreConfig, limiter: FairLimiter, *, remembers_b
         patience=Patience(deadline=config.deadline_seconds),
     )
     try:
-        return S3Store.open(settings, credentials=_credentials(config), limiter=limiter)
+        return S3Store.open(settings, credentials=_credentials(config), limiter=limiter, meter=meter)
     except EndpointError as error:
         raise StartError(f"{path}.endpoint: {error}") from error
     except OSError as error:  # an ssl.SSLError is one

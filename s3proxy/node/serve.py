@@ -25,10 +25,12 @@ from s3proxy.http1.entrance import Entrance
 from s3proxy.http1.limits import Limits
 from s3proxy.http1.proxies import Proxies
 from s3proxy.http1.server import HttpServer
+from s3proxy.metrics.work import Work
 from s3proxy.node.caching import NodeCache
 from s3proxy.node.commons import Seat
 from s3proxy.node.failures import StartError
 from s3proxy.node.listening import listeners_of
+from s3proxy.node.reporting import report_work
 from s3proxy.node.stores import Stores
 from s3proxy.node.tls import make_context
 from s3proxy.s3.model import Owner
@@ -57,8 +59,14 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
                     background.start_soon(_serve_admin, config, seat, stores, stores.cache)
                 access_log = AccessLog(stream)
                 background.start_soon(access_log.run)
+                work = Work(seat.meters)
                 gateway = Gateway(
-                    stores.store, _authenticator(config), _settings(config, seat), access_log, jobs=background
+                    stores.store,
+                    _authenticator(config),
+                    _settings(config, seat),
+                    access_log,
+                    jobs=background,
+                    work=work,
                 )
                 server = HttpServer(
                     gateway.answer,
@@ -67,6 +75,7 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
                     limits=_limits(config),
                     entrance=_entrance(config),
                 )
+                background.start_soon(report_work, work, server, seat.reports)
                 background.start_soon(_drain_on_signal, server)
                 on_ready()
                 gc.freeze()  # what exists by now stays; no collection needs to look at it again

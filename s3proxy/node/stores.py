@@ -1,6 +1,6 @@
 """All stores of one worker, put together from the configuration: opened, cached where that pays, mounted."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from math import ceil
@@ -37,7 +37,7 @@ class _Manner:
 
 
 @dataclass(slots=True, kw_only=True)
-class _UnderStore:
+class UnderStore:
     """A store as it is, and in the manners in which mounts use it."""
 
     name: str
@@ -62,7 +62,7 @@ class Stores:
         self._nursery = nursery
         self._resources = AsyncExitStack()
         self.cache: NodeCache | None = None
-        self._under: dict[str, _UnderStore] = {}
+        self._under: dict[str, UnderStore] = {}
         self._cached_mounts: set[str] = set()
         self.store: ObjectStore
         self.routes: Routes
@@ -97,6 +97,10 @@ class Stores:
         config = self._under[store_name].config
         return f"{store_name} {config.root if config.kind == 'local' else config.endpoint or config.region}"
 
+    def under_stores(self) -> Sequence[UnderStore]:
+        """All of them, the default one first."""
+        return list(self._under.values())
+
     def is_cached(self, mount: Mount) -> bool:
         """Whether what is read by way of a mount is kept."""
         return mount.bucket in self._cached_mounts
@@ -123,7 +127,7 @@ class Stores:
 
     # Under-stores
 
-    def _open_under(self, name: str, config: StoreConfig, mounts: list[MountConfig]) -> _UnderStore:
+    def _open_under(self, name: str, config: StoreConfig, mounts: list[MountConfig]) -> UnderStore:
         is_worth_caching = config.kind == "s3" or is_on_network(Path(config.root))
         cached = {
             mount.bucket
@@ -132,7 +136,7 @@ class Stores:
         }
         self._cached_mounts |= cached
         is_cached = bool(cached)
-        return _UnderStore(
+        return UnderStore(
             name=name,
             config=config,
             store=self._open_s3(name, config, is_cached=is_cached)
@@ -170,7 +174,13 @@ class Stores:
         from s3proxy.node.far_store import open_s3  # noqa: PLC0415 (botocore takes a fifth of the time to start)
 
         # What a cache knows of buckets ends with a write through any worker; another memory behind it would outlast it.
-        store = open_s3(_path(name), config, self.limiter_of(config), remembers_buckets=not is_cached)
+        store = open_s3(
+            _path(name),
+            config,
+            self.limiter_of(config),
+            remembers_buckets=not is_cached,
+            meter=self._seat.meters.store(name),
+        )
         self._resources.push_async_callback(store.aclose)
         return store
 
@@ -200,7 +210,7 @@ class Stores:
             metadata_ttl_seconds=cache.metadata_ttl_seconds if ttl_seconds < 0 else ttl_seconds,
         )
 
-    def _in_manner(self, under: _UnderStore, manner: _Manner) -> ObjectStore | Outage:
+    def _in_manner(self, under: UnderStore, manner: _Manner) -> ObjectStore | Outage:
         """The store behind a cache, unless no mount of it has one."""
         if isinstance(under.store, Outage) or self.cache is None or not under.is_cached:
             return under.store
@@ -208,7 +218,7 @@ class Stores:
             under.in_manner[manner] = self._cached(under, under.store, manner, self.cache)
         return under.in_manner[manner]
 
-    def _cached(self, under: _UnderStore, store: ObjectStore, manner: _Manner, cache: NodeCache) -> ObjectStore:
+    def _cached(self, under: UnderStore, store: ObjectStore, manner: _Manner, cache: NodeCache) -> ObjectStore:
         is_filled_by_writes = manner.write == "cache-through" and manner.read == "cache"
         settings = Settings(
             name=self.identity_of(under.name),

@@ -61,6 +61,7 @@ async def test_connections_are_added_to_what_a_worker_before_has_counted(
 ) -> None:
     worker = Worker(nursery)
     worker.meters.add(Total.CONNECTIONS_ACCEPTED, 100)
+    await trio.sleep(0.5)
     for accepted in (1, 4):
         worker.server.accepted = accepted
         await trio.sleep(1)
