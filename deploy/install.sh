@@ -57,7 +57,7 @@ install_files() {
     install -d "$units" "$(dirname "$sysusers")" "$documents" "$(dirname "$command")"
     install -m 0644 "$here"/systemd/*.service "$here"/systemd/*.socket "$here"/systemd/*.mount "$units"
     install -m 0644 "$here"/systemd/s3proxy.sysusers.conf "$sysusers"
-    for each in s3proxy.toml node.toml haproxy.cfg nginx.conf prometheus.yml; do
+    for each in README.md s3proxy.toml node.toml haproxy.cfg nginx.conf prometheus.yml alerts.yml grafana-dashboard.json; do
         install -m 0644 "$here/$each" "$documents"
     done
     printf '#!/bin/sh\nexec /opt/s3proxy/current/bin/python -P -m s3proxy "$@"\n' >"$command.$$"

@@ -3,26 +3,14 @@
 import os
 import re
 import subprocess
-import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.deploy.wheels import wheel_of_version
+
 SCRIPT = Path(__file__).parents[2] / "deploy" / "install.sh"
 MOUNT = "var-cache-private-s3proxy-memory.mount"
-
-
-def wheel(folder: Path, version: str) -> Path:
-    """A package called s3proxy."""
-    path = folder / f"s3proxy-{version}-py3-none-any.whl"
-    about = f"s3proxy-{version}.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("s3proxy/__init__.py", "")
-        archive.writestr("s3proxy/__main__.py", f"print('s3proxy {version}')")
-        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: s3proxy\nVersion: {version}\n")
-        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{about}/RECORD", "")
-    return path
 
 
 def run(root: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -48,7 +36,7 @@ def version(root: Path) -> str:
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("packages")
-    return {each: wheel(folder, each) for each in ("1.0", "2.0", "3.0")}
+    return {each: wheel_of_version(folder, each) for each in ("1.0", "2.0", "3.0")}
 
 
 @pytest.fixture(scope="module")
