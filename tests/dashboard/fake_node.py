@@ -40,6 +40,8 @@ class FakeNode:
     """All rates are this many times the usual."""
     blocks: list[list[int]] = field(default_factory=lambda: blocks_of(240))
     size: int | None = None
+    refusals: dict[str, str] = field(default_factory=dict)
+    """By path, endpoints that answer 503 with these words."""
     asked: list[str] = field(default_factory=list)
 
     def answer(self, path: str, query: dict[str, str]) -> dict[str, object] | None:
@@ -330,6 +332,8 @@ def serving(node: FakeNode) -> Iterator[FakeNode]:
             node.asked.append(self.path)
             if node.token and self.headers["authorization"] != f"Bearer {node.token}":
                 return self._send_json(401, {"reason": "a token is needed"})
+            if address.path in node.refusals:
+                return self._send_json(503, {"reason": node.refusals[address.path]})
             answer = node.answer(address.path, dict(parse_qsl(address.query)))
             return self._send_json(404 if answer is None else 200, answer or {"reason": "unknown to this node"})
 

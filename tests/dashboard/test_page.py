@@ -164,3 +164,12 @@ def test_everything_that_does_something_is_reached_by_the_keyboard(page: Page, n
         page.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.dataset.focus || ''"))
     assert {"theme", "busiest", "errors", "listing", "#bucket=warehouse"} <= reached
+
+
+def test_endpoint_that_fails_is_told_in_its_own_words(page: Page, node: FakeNode) -> None:
+    opened(page, node)
+    node.refusals["/history"] = "this took more than 8 seconds"
+    page.wait_for("document.body.classList.contains('is-stale')")
+    assert page.text("#trouble").startswith("The node refuses: this took more than 8 seconds. What you see is from ")
+    node.refusals.clear()
+    page.wait_for("!document.body.classList.contains('is-stale')")

@@ -2,15 +2,35 @@
 
 import { Browser } from "./browser.js";
 import { byId, setFigure, setText } from "./dom.js";
-import { adoptTokenOfAddress, ask, hasToken, keepToken, RefusedError, TokenRefusedError } from "./node.js";
+import {
+  adoptTokenOfAddress,
+  ask,
+  hasToken,
+  keepToken,
+  NoAnswerError,
+  RefusedError,
+  TokenRefusedError,
+} from "./node.js";
 import { Plots } from "./plots.js";
 import * as tables from "./tables.js";
 import {
-  bytes, clock, count, countParts, duration, exact, plural, rateParts, ratio, ratioParts, seconds, secondsParts, UNKNOWN, visible,
+  bytes,
+  clock,
+  count,
+  countParts,
+  duration,
+  exact,
+  rateParts,
+  ratio,
+  ratioParts,
+  seconds,
+  secondsParts,
+  UNKNOWN,
+  visible,
 } from "./units.js";
 
 const STATUS_MILLISECONDS = 2_000;
-const STALE_SECONDS = 7;
+const HISTORY_MILLISECONDS = 5_000; // there is no new point sooner
 
 const now = () => Date.now() / 1000;
 
@@ -19,7 +39,7 @@ const browser = new Browser({ path: byId("path"), listing: byId("listing"), bloc
 
 let status = null;
 let heardAt = null;
-let failure = null;
+const failures = new Map(); // by what was asked for, in words
 
 // Asking
 
@@ -28,53 +48,65 @@ async function follow(name, show, pauseMilliseconds) {
   for (;;) {
     await visiblePage();
     try {
-      const answer = await ask(name);
-      show(answer);
-      if (name === "status") heard();
+      show(await ask(name));
+      heard(name);
     } catch (error) {
       if (error instanceof TokenRefusedError) {
         await askForToken();
         continue;
       }
-      failed(error);
+      failed(name, error);
     }
-    await new Promise((resume) => { setTimeout(resume, pauseMilliseconds); });
+    await new Promise((resume) => {
+      setTimeout(resume, pauseMilliseconds);
+    });
   }
 }
 
 function visiblePage() {
   if (!document.hidden) return null;
-  return new Promise((resume) => { document.addEventListener("visibilitychange", resume, { once: true }); });
+  return new Promise((resume) => {
+    document.addEventListener("visibilitychange", resume, { once: true });
+  });
 }
 
-function heard() {
-  heardAt = now();
-  if (failure !== null) browser.recover();
-  failure = null;
+function heard(name) {
+  if (failures.delete(name)) browser.recover();
+  if (name === "status") heardAt = now();
   showAge();
 }
 
-function failed(error) {
-  if (!(error instanceof RefusedError || error instanceof TypeError || error instanceof DOMException)) throw error;
-  failure = error instanceof RefusedError ? `The node refuses: ${error.message}.` : "The node does not answer.";
+function failed(name, error) {
+  failures.set(name, failureInWords(error));
   showAge();
+}
+
+function failureInWords(error) {
+  if (error instanceof RefusedError) return `The node refuses: ${visible(error.message)}.`;
+  if (error instanceof NoAnswerError) return "The node does not answer.";
+  console.error(error);
+  return "This page does not understand the node; it may be of another version, so load it anew.";
 }
 
 /** Says how old the values are, and greys them when the node is gone. */
 function showAge() {
   const age = heardAt === null ? null : now() - heardAt;
-  const isStale = failure !== null || (age !== null && age > STALE_SECONDS && !document.hidden);
+  const isStale = failures.size > 0;
   document.body.classList.toggle("is-stale", isStale);
   const trouble = byId("trouble");
   trouble.hidden = !(isStale || status?.node.is_ready === false);
   setText(byId("age"), age === null ? "no answer yet" : age < 3 ? "live" : `${duration(age)} old`);
   if (isStale) {
-    const last = heardAt === null ? "It has not answered since this page was opened." : `What you see is from ${clock(heardAt)}.`;
-    setText(trouble, `${failure ?? "The node does not answer."} ${last}`);
+    const last =
+      heardAt === null ? "It has not answered since this page was opened." : `What you see is from ${clock(heardAt)}.`;
+    setText(trouble, `${[...new Set(failures.values())].join(" ")} ${last}`);
     showReadiness("No answer", "bad");
   } else if (status) {
     const { is_ready: isReady, reason } = status.node;
-    setText(trouble, `Not ready, so a load balancer sends nothing here: ${visible(reason || "the node gives no reason")}.`);
+    setText(
+      trouble,
+      `Not ready, so a load balancer sends nothing here: ${visible(reason || "the node gives no reason")}.`,
+    );
     showReadiness(isReady ? "Ready" : "Not ready", isReady ? "good" : "bad");
   }
 }
@@ -97,14 +129,18 @@ function askForToken() {
   byId("token").value = "";
   dialog.showModal();
   tokenGiven = new Promise((resume) => {
-    byId("token-form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      keepToken(byId("token").value);
-      tokenGiven = null;
-      dialog.close();
-      resume();
-      browser.recover();
-    }, { once: true });
+    byId("token-form").addEventListener(
+      "submit",
+      (event) => {
+        event.preventDefault();
+        keepToken(byId("token").value);
+        tokenGiven = null;
+        dialog.close();
+        resume();
+        browser.recover();
+      },
+      { once: true },
+    );
   });
   return tokenGiven;
 }
@@ -132,7 +168,10 @@ function showNode(node) {
   document.title = `${visible(node.host)} – s3proxy`;
   setText(byId("version"), node.version);
   setText(byId("uptime"), node.started_at == null ? UNKNOWN : duration(now() - node.started_at));
-  setText(byId("workers-ready"), `${node.workers.filter((worker) => worker.is_ready).length} of ${node.workers.length} ready`);
+  setText(
+    byId("workers-ready"),
+    `${node.workers.filter((worker) => worker.is_ready).length} of ${node.workers.length} ready`,
+  );
   setText(byId("listen"), node.listen.join(", ") || UNKNOWN);
 }
 
@@ -142,10 +181,16 @@ function showTotals({ requests, bytes: served, cache, connections }) {
   setText(byId("stat-requests-note"), `${exact(requests.in_flight)} in flight, ${count(requests.total)} in all`);
   setText(byId("stat-hits-note"), hitsInWords(cache));
   setFigure(byId("stat-connections"), countParts(connections.open));
-  setText(byId("stat-connections-note"), `${exact(connections.idle)} idle, ${connections.limit ? `limit ${exact(connections.limit)}` : "no limit"}${connections.refused ? `, ${exact(connections.refused)} refused` : ""}`);
+  setText(byId("stat-connections-note"), connectionsInWords(connections));
   setFigure(byId("stat-errors"), countParts(requests.errors_5xx));
   byId("stat-errors").classList.toggle("bad", requests.errors_5xx > 0);
   setText(byId("stat-errors-note"), `and ${exact(requests.errors_4xx)} by clients`);
+}
+
+function connectionsInWords({ idle, limit, refused }) {
+  const words = [`${exact(idle)} idle`, limit ? `limit ${exact(limit)}` : "no limit"];
+  if (refused) words.push(`${exact(refused)} refused`);
+  return words.join(", ");
 }
 
 function hitsInWords(cache) {
@@ -158,13 +203,18 @@ function showHistory(history) {
   plots.show(history);
   const latest = (name) => history.series[name]?.at(-1) ?? null;
   const sources = ["memory", "disk", "store", "local"].map((source) => latest(`bytes_${source}`));
-  const throughput = sources.every((value) => value === null) ? null : sources.reduce((sum, value) => sum + (value ?? 0), 0);
+  const throughput = sources.every((value) => value === null)
+    ? null
+    : sources.reduce((sum, value) => sum + (value ?? 0), 0);
   setFigure(byId("stat-throughput"), rateParts(throughput));
   const [number, unit] = countParts(latest("requests"));
   setFigure(byId("stat-requests"), [number, number === UNKNOWN ? "" : `${unit}/s`]);
   setFigure(byId("stat-hits"), ratioParts(latest("hit_byte_ratio")));
   setFigure(byId("stat-latency"), secondsParts(latest("latency_p99")));
-  setText(byId("stat-latency-note"), `p50 ${seconds(latest("latency_p50"))}, TTFB ${seconds(latest("first_byte_p50"))}`);
+  setText(
+    byId("stat-latency-note"),
+    `p50 ${seconds(latest("latency_p50"))}, TTFB ${seconds(latest("first_byte_p50"))}`,
+  );
 }
 
 // The theme and the time shown
@@ -198,5 +248,5 @@ adoptTokenOfAddress();
 showTheme();
 setInterval(showAge, 1_000);
 follow("status", showStatus, STATUS_MILLISECONDS);
-follow("history", showHistory, STATUS_MILLISECONDS);
+follow("history", showHistory, HISTORY_MILLISECONDS);
 browser.open();

@@ -42,9 +42,11 @@ export class BlockMap {
     this.#object = null;
     this.#canvas = null;
     this.#chosen = null;
-    this.#region.replaceChildren(...(place === null
-      ? [empty("Choose an object to see which of its blocks lie in memory, on disk, or nowhere.")]
-      : [this.#title(), empty("Asking where its blocks lie")]));
+    this.#region.replaceChildren(
+      ...(place === null
+        ? [empty("Choose an object to see which of its blocks lie in memory, on disk, or nowhere.")]
+        : [this.#title(), empty("Asking where its blocks lie")]),
+    );
   }
 
   /** Shows the answer to /blocks, or { reason }. */
@@ -60,9 +62,12 @@ export class BlockMap {
     setText(this.#facts, factsOf(answer));
     for (const { name } of STATES) setText(this.#counts.get(name), this.#countOf(name).toLocaleString("en"));
     this.#canvas.hidden = this.#cells.length === 0;
-    this.#canvas.setAttribute("aria-label", `Map of ${plural(answer.blocks.length, "block")}: ${STATES.map(
-      ({ name, label }) => `${label.toLowerCase()} ${this.#countOf(name)}`,
-    ).join(", ")}. The arrow keys go from block to block.`);
+    this.#canvas.setAttribute(
+      "aria-label",
+      `Map of ${plural(answer.blocks.length, "block")}: ${STATES.map(
+        ({ name, label }) => `${label.toLowerCase()} ${this.#countOf(name)}`,
+      ).join(", ")}. The arrow keys go from block to block.`,
+    );
     this.#draw();
     this.#describe();
   }
@@ -78,17 +83,31 @@ export class BlockMap {
 
   #title() {
     const { bucket, key } = this.#place;
-    return make("h3", { class: "ellipsis object-name", title: `${visible(bucket)}/${visible(key)}` }, make("bdi", {}, visible(key)));
+    return make(
+      "h3",
+      { class: "ellipsis object-name", title: `${visible(bucket)}/${visible(key)}` },
+      make("bdi", {}, visible(key)),
+    );
   }
 
   #build() {
     this.#facts = make("p", { class: "note" });
     this.#detail = make("p", { class: "detail note", "aria-live": "polite" });
-    const legend = make("ul", { class: "legend" }, ...STATES.map(({ name, label }) => {
-      const figure = make("b");
-      this.#counts.set(name, figure);
-      return make("li", {}, make("i", { class: "swatch square", "data-state": name }), make("span", {}, label), figure);
-    }));
+    const legend = make(
+      "ul",
+      { class: "legend" },
+      ...STATES.map(({ name, label }) => {
+        const figure = make("b");
+        this.#counts.set(name, figure);
+        return make(
+          "li",
+          {},
+          make("i", { class: "swatch square", "data-state": name }),
+          make("span", {}, label),
+          figure,
+        );
+      }),
+    );
     this.#canvas = make("canvas", {
       class: "map",
       tabindex: "0",
@@ -209,7 +228,10 @@ function paint(context, colours, { state, share, memory, disk }, { left, top, si
 
 function inWords({ first, count, length, memory, disk }, { block_size: blockSize }) {
   const start = first * blockSize;
-  const name = count === 1 ? `Block ${first.toLocaleString("en")}` : `Blocks ${first.toLocaleString("en")} to ${(first + count - 1).toLocaleString("en")}`;
+  const name =
+    count === 1
+      ? `Block ${first.toLocaleString("en")}`
+      : `Blocks ${first.toLocaleString("en")} to ${(first + count - 1).toLocaleString("en")}`;
   const where = [
     memory > 0 ? `${memory >= length ? "all" : bytes(memory)} in memory` : null,
     disk > 0 ? `${disk >= length ? "all" : bytes(disk)} on disk` : null,

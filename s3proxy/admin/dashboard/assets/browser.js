@@ -54,7 +54,9 @@ export class Browser {
     let folder = "";
     for (const name of prefix ? names : []) {
       folder += `${name}/`;
-      crumbs.push(make("a", { href: addressOf({ bucket, prefix: folder }) }, make("bdi", {}, visible(name) || "(empty)")));
+      crumbs.push(
+        make("a", { href: addressOf({ bucket, prefix: folder }) }, make("bdi", {}, visible(name) || "(empty)")),
+      );
     }
     crumbs.at(-1).setAttribute("aria-current", "page");
     this.#path.replaceChildren(...crumbs);
@@ -92,7 +94,7 @@ export class Browser {
       return await ask(name, query);
     } catch (error) {
       if (error instanceof TokenRefusedError) this.#onRefused();
-      return { reason: error instanceof TypeError ? "The node does not answer." : error.message || "The node asks for a token." };
+      return { reason: error.message || "The node asks for a token." };
     }
   }
 
@@ -107,32 +109,52 @@ export class Browser {
 
   #showBuckets({ buckets, is_truncated: isTruncated }) {
     if (!buckets.length) return fill(this.#listing, empty("No bucket yet."));
-    const all = table([
-      { title: "Bucket", wide: true, cell: ({ name }) => link(addressOf({ bucket: name }), visible(name)) },
-      { title: "Reads", cell: (bucket) => (bucket.is_cached ? "through the cache" : make("span", { class: "note" }, "straight from the store")) },
-    ], buckets);
+    const all = table(
+      [
+        { title: "Bucket", wide: true, cell: ({ name }) => link(addressOf({ bucket: name }), visible(name)) },
+        {
+          title: "Reads",
+          cell: (bucket) =>
+            bucket.is_cached ? "through the cache" : make("span", { class: "note" }, "straight from the store"),
+        },
+      ],
+      buckets,
+    );
     fill(this.#listing, all, ...(isTruncated ? [empty("There are more buckets than are listed here.")] : []));
   }
 
   #showObjects(failed) {
     const pages = this.#pages.filter((page) => page.reason === undefined);
     const { bucket, prefix, key } = this.#place;
-    const rows = pages.flatMap((page) => [
-      ...page.directories.map((directory) => ({ directory })),
-      ...page.objects,
-    ]);
+    const rows = pages.flatMap((page) => [...page.directories.map((directory) => ({ directory })), ...page.objects]);
     if (!rows.length) return fill(this.#listing, empty(prefix ? "No object begins so." : "This bucket is empty."));
     const short = (name) => visible(name.slice(prefix.length)) || "(this name)";
-    const content = [table([
-      { title: "Name", wide: true, cell: (row) => (row.directory
-        ? link(addressOf({ bucket, prefix: row.directory }), short(row.directory), "directory")
-        : link(addressOf({ bucket, prefix, key: row.key }), short(row.key))) },
-      { title: "In the cache", cell: (row) => (row.directory ? "" : cachedShare(row)) },
-      { title: "Size", number: true, cell: (row) => (row.directory ? "" : bytes(row.size)) },
-      { title: "Changed", number: true, cell: (row) => (row.directory ? "" : make("time", { class: "note" }, moment(row.modified_at))) },
-    ], rows, (row) => ({ "aria-selected": row.key !== undefined && row.key === key ? "true" : null }))];
+    const content = [
+      table(
+        [
+          {
+            title: "Name",
+            wide: true,
+            cell: (row) =>
+              row.directory
+                ? link(addressOf({ bucket, prefix: row.directory }), short(row.directory), "directory")
+                : link(addressOf({ bucket, prefix, key: row.key }), short(row.key)),
+          },
+          { title: "In the cache", cell: (row) => (row.directory ? "" : cachedShare(row)) },
+          { title: "Size", number: true, cell: (row) => (row.directory ? "" : bytes(row.size)) },
+          {
+            title: "Changed",
+            number: true,
+            cell: (row) => (row.directory ? "" : make("time", { class: "note" }, moment(row.modified_at))),
+          },
+        ],
+        rows,
+        (row) => ({ "aria-selected": row.key !== undefined && row.key === key ? "true" : null }),
+      ),
+    ];
     if (failed) content.push(empty(visible(failed.reason)));
-    if (pages.at(-1).after !== null) content.push(make("button", { class: "button more", type: "button", click: () => this.#more() }, "Show more"));
+    if (pages.at(-1).after !== null)
+      content.push(make("button", { class: "button more", type: "button", click: () => this.#more() }, "Show more"));
     fill(this.#listing, ...content);
   }
 
@@ -144,10 +166,12 @@ export class Browser {
   }
 }
 
-const link = (href, text, kind = "") => make("a", { class: `name ellipsis ${kind}`, href, title: text, "data-focus": href }, make("bdi", {}, text));
+const link = (href, text, kind = "") =>
+  make("a", { class: `name ellipsis ${kind}`, href, title: text, "data-focus": href }, make("bdi", {}, text));
 
 function cachedShare({ size, memory_bytes: memory, disk_bytes: disk }) {
-  if (memory == null || disk == null) return make("span", { class: "note", title: "too many blocks to look for; choose the object" }, "not counted");
+  if (memory == null || disk == null)
+    return make("span", { class: "note", title: "too many blocks to look for; choose the object" }, "not counted");
   const share = (amount) => (size ? Math.min(1, amount / size) : 0);
   const part = (colour, amount) => {
     const element = make("i", { "data-colour": colour });
@@ -159,7 +183,12 @@ function cachedShare({ size, memory_bytes: memory, disk_bytes: disk }) {
   return make(
     "span",
     { class: "share", title: words },
-    make("span", { class: "share-track" }, part("memory", memory), part("disk", Math.min(disk, size - Math.min(size, memory)))),
+    make(
+      "span",
+      { class: "share-track" },
+      part("memory", memory),
+      part("disk", Math.min(disk, size - Math.min(size, memory))),
+    ),
     make("span", { class: "share-figure" }, most ? ratio(share(most)) : "–"),
   );
 }

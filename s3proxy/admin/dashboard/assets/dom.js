@@ -45,8 +45,10 @@ export function fill(region, ...children) {
 }
 
 function sameContent(one, other) {
-  return one.childNodes.length === other.childNodes.length
-    && [...one.childNodes].every((child, index) => child.isEqualNode(other.childNodes[index]));
+  return (
+    one.childNodes.length === other.childNodes.length &&
+    [...one.childNodes].every((child, index) => child.isEqualNode(other.childNodes[index]))
+  );
 }
 
 export const empty = (words) => make("p", { class: "empty" }, words);
@@ -56,11 +58,13 @@ export const empty = (words) => make("p", { class: "empty" }, words);
  */
 export function table(columns, rows, attributesOf = () => ({})) {
   const kind = (column) => [column.number && "number", column.wide && "wide"].filter(Boolean).join(" ") || null;
-  const head = make("tr", {}, ...columns.map((column) => make("th", { scope: "col", class: kind(column) }, column.title)));
-  const body = rows.map((row) => make(
+  const head = make(
     "tr",
-    attributesOf(row),
-    ...columns.map((column) => make("td", { class: kind(column) }, column.cell(row))),
-  ));
+    {},
+    ...columns.map((column) => make("th", { scope: "col", class: kind(column) }, column.title)),
+  );
+  const body = rows.map((row) =>
+    make("tr", attributesOf(row), ...columns.map((column) => make("td", { class: kind(column) }, column.cell(row)))),
+  );
   return make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
 }

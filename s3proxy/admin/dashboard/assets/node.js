@@ -4,6 +4,9 @@ const TOKEN = "s3proxy-token";
 
 export class TokenRefusedError extends Error {}
 
+/** No answer came, or it broke off. */
+export class NoAnswerError extends Error {}
+
 /** The node answered, but not with what was asked for; the message says why. */
 export class RefusedError extends Error {}
 
@@ -24,14 +27,24 @@ export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
 export async function ask(name, query = {}, timeoutMilliseconds = 10_000) {
   const search = new URLSearchParams(query).toString();
   const token = sessionStorage.getItem(TOKEN);
-  const response = await fetch(search ? `${name}?${search}` : name, {
+  const options = {
     headers: token === null ? {} : { authorization: `Bearer ${token}` },
     cache: "no-store",
     signal: AbortSignal.timeout(timeoutMilliseconds),
-  });
-  if (response.status === 401) throw new TokenRefusedError();
-  if (!response.ok) throw new RefusedError(reasonIn(await response.text()) || `the node answered ${response.status}`);
-  return response.json();
+  };
+  const { status, text } = await received(search ? `${name}?${search}` : name, options);
+  if (status === 401) throw new TokenRefusedError();
+  if (status !== 200) throw new RefusedError(reasonIn(text) || `the node answered ${status}`);
+  return JSON.parse(text);
+}
+
+async function received(address, options) {
+  try {
+    const response = await fetch(address, options);
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    throw new NoAnswerError("The node does not answer.", { cause: error });
+  }
 }
 
 function reasonIn(text) {

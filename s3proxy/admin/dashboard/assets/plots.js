@@ -33,7 +33,10 @@ const PLOTS = [
     title: "Hit ratio",
     format: ratio,
     scale: { range: () => [0, 1.03] },
-    axis: { splits: () => [0, 0.25, 0.5, 0.75, 1], values: (plot, splits) => splits.map((split) => `${split * 100}\u202f%`) },
+    axis: {
+      splits: () => [0, 0.25, 0.5, 0.75, 1],
+      values: (plot, splits) => splits.map((split) => `${split * 100}\u202f%`),
+    },
     series: [
       { name: "hit_byte_ratio", label: "Of bytes", colour: "--accent", fill: 0.1 },
       { name: "hit_ratio", label: "Of requests", colour: "--soft", dash: [4, 3] },
@@ -82,7 +85,14 @@ export class Plots {
 
   constructor(region, moment) {
     this.#moment = moment;
-    this.#cards = PLOTS.map((definition) => new Card(definition, () => this.#range(), (index) => this.#point(index)));
+    this.#cards = PLOTS.map(
+      (definition) =>
+        new Card(
+          definition,
+          () => this.#range(),
+          (index) => this.#point(index),
+        ),
+    );
     region.append(...this.#cards.map((card) => card.element));
     for (const card of this.#cards) card.draw();
   }
@@ -135,13 +145,19 @@ class Card {
     this.#range = range;
     this.#onPoint = onPoint;
     this.#figures = definition.series.map(() => make("b", {}, UNKNOWN));
-    const legend = make("ul", { class: "legend" }, ...definition.series.map((series, index) => make(
-      "li",
-      {},
-      make("i", { class: `swatch${series.dash ? " dashed" : ""}`, "data-colour": series.colour.slice(2) }),
-      make("span", {}, series.label),
-      this.#figures[index],
-    )));
+    const legend = make(
+      "ul",
+      { class: "legend" },
+      ...definition.series.map((series, index) =>
+        make(
+          "li",
+          {},
+          make("i", { class: `swatch${series.dash ? " dashed" : ""}`, "data-colour": series.colour.slice(2) }),
+          make("span", {}, series.label),
+          this.#figures[index],
+        ),
+      ),
+    );
     this.#canvas.append(this.#words);
     this.element = make("article", { class: "card plot-card" }, make("h3", {}, definition.title), legend, this.#canvas);
     new ResizeObserver(() => this.#fit()).observe(this.#canvas);
@@ -189,7 +205,13 @@ class Card {
     const axes = [timeAxis(), valueAxis(format, axis)];
     if (right) {
       scales.right = { auto: true, ...right.scale };
-      axes.push({ ...valueAxis(right.format, { incrs: DECIMAL_STEPS }), scale: "right", side: 1, size: 34, grid: { show: false } });
+      axes.push({
+        ...valueAxis(right.format, { incrs: DECIMAL_STEPS }),
+        scale: "right",
+        side: 1,
+        size: 34,
+        grid: { show: false },
+      });
     }
     return {
       width: Math.max(this.#canvas.clientWidth, 200),
@@ -198,7 +220,9 @@ class Card {
       scales,
       axes,
       series: [{}, ...series.map((each, index) => line(each, isStacked, index))],
-      bands: isStacked ? series.slice(1).map((each, index) => ({ series: [index + 2, index + 1], fill: colourOf(each.colour, 0.35) })) : [],
+      bands: isStacked
+        ? series.slice(1).map((each, index) => ({ series: [index + 2, index + 1], fill: colourOf(each.colour, 0.35) }))
+        : [],
       legend: { show: false },
       cursor: { sync: { key: "s3proxy" }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
       hooks: { setCursor: [(plot) => this.#onPoint(plot.cursor.idx)] },
@@ -249,10 +273,12 @@ function stacked(columns) {
   const length = columns[0]?.length ?? 0;
   const sums = new Array(length).fill(0);
   const isKnown = (at) => columns.some((column) => column[at] != null);
-  return columns.map((column) => sums.map((_, at) => {
-    sums[at] += column[at] ?? 0;
-    return isKnown(at) ? sums[at] : null;
-  }));
+  return columns.map((column) =>
+    sums.map((_, at) => {
+      sums[at] += column[at] ?? 0;
+      return isKnown(at) ? sums[at] : null;
+    }),
+  );
 }
 
 /** Without what a logarithmic axis has no place for. */

@@ -27,7 +27,11 @@ function tier({ name, used_bytes: used, size_bytes: size, blocks, is_working: is
       { class: "tier-head" },
       make("h4", {}, name === "memory" ? "Memory" : name === "disk" ? "Disk" : visible(name)),
       make("span", {}, make("b", {}, bytes(used)), ` of ${bytes(size)}`),
-      make("span", { class: "note" }, [ratio(size ? used / size : null), blocks == null ? null : plural(blocks, "block")].filter(Boolean).join(", ")),
+      make(
+        "span",
+        { class: "note" },
+        [ratio(size ? used / size : null), blocks == null ? null : plural(blocks, "block")].filter(Boolean).join(", "),
+      ),
     ),
     isWorking ? null : make("p", { class: "bad" }, "Not working: reads go around it until it can be used again."),
     make(
@@ -42,55 +46,77 @@ function tier({ name, used_bytes: used, size_bytes: size, blocks, is_working: is
 }
 
 function segment({ label, bytes: amount, shade }, size) {
-  const element = make("i", { "data-shade": shade, title: `${label === null ? "other" : visible(label)}: ${bytes(amount)}` });
+  const element = make("i", {
+    "data-shade": shade,
+    title: `${label === null ? "other" : visible(label)}: ${bytes(amount)}`,
+  });
   element.style.width = `${size ? Math.min(100, (100 * amount) / size) : 0}%`;
   return element;
 }
 
 function share({ label, bytes: amount, shade }) {
-  const name = label === null ? make("span", { class: "note" }, "other") : make("a", { class: "name", href: addressOf({ bucket: label }) }, visible(label));
+  const name =
+    label === null
+      ? make("span", { class: "note" }, "other")
+      : make("a", { class: "name", href: addressOf({ bucket: label }) }, visible(label));
   return make("li", {}, make("i", { class: "swatch", "data-shade": shade }), name, make("b", {}, bytes(amount)));
 }
 
 export function showStores(region, stores, now) {
   if (!stores.length) return fill(region, empty("No store is known yet."));
-  fill(region, ...stores.map((store) => make(
-    "section",
-    { class: "store" },
-    make(
-      "div",
-      { class: "tier-head" },
-      make("h4", {}, visible(store.name)),
-      make("span", { class: store.is_reachable ? "state good" : store.is_reachable === null ? "state" : "state bad" }, reach(store)),
-    ),
-    make("p", { class: "note ellipsis", title: store.endpoint }, `${store.kind} at ${visible(store.endpoint ?? UNKNOWN)}`),
-    store.reason ? make("p", { class: "bad" }, visible(store.reason)) : null,
-    make(
-      "dl",
-      { class: "pairs" },
-      pair("Requests", exact(store.requests)),
-      pair("Errors", exact(store.errors)),
-      pair("p50", seconds(store.latency_seconds?.p50)),
-      pair("p99", seconds(store.latency_seconds?.p99)),
-    ),
-    store.checked_at == null ? null : make("p", { class: "note" }, `Asked ${duration(Math.max(0, now - store.checked_at))} ago`),
-  )));
+  fill(region, ...stores.map((each) => store(each, now)));
 }
 
-const reach = ({ is_reachable: isReachable }) => (isReachable ? "Reachable" : isReachable === null ? "Not asked yet" : "Unreachable");
+function store({ name, kind, endpoint, reason, checked_at: checkedAt, latency_seconds: latency, ...store }, now) {
+  const mark = store.is_reachable ? "state good" : store.is_reachable === null ? "state" : "state bad";
+  const head = [make("h4", {}, visible(name)), make("span", { class: mark }, reach(store))];
+  const figures = [
+    pair("Requests", exact(store.requests)),
+    pair("Errors", exact(store.errors)),
+    pair("p50", seconds(latency?.p50)),
+    pair("p99", seconds(latency?.p99)),
+  ];
+  const place = visible(endpoint || UNKNOWN);
+  return make(
+    "section",
+    { class: "store" },
+    make("div", { class: "tier-head" }, ...head),
+    make("p", { class: "note ellipsis", title: place }, `${kind} at ${place}`),
+    reason ? make("p", { class: "bad" }, visible(reason)) : null,
+    make("dl", { class: "pairs" }, ...figures),
+    checkedAt == null ? null : make("p", { class: "note" }, `Asked ${duration(now - checkedAt)} ago`),
+  );
+}
+
+const reach = ({ is_reachable: isReachable }) =>
+  isReachable ? "Reachable" : isReachable === null ? "Not asked yet" : "Unreachable";
 const pair = (label, value) => make("div", {}, make("dt", {}, label), make("dd", {}, value));
 
 /** `earlier` is the status before this one, for what the processors did between the two. */
 export function showWorkers(region, workers, earlier) {
   if (!workers.length) return fill(region, empty("No worker is running."));
-  fill(region, table([
-    { title: "Worker", cell: (worker) => `${worker.number}` },
-    { title: "State", cell: (worker) => make("span", { class: `state ${worker.is_ready ? "good" : "bad"}` }, worker.is_ready ? "Ready" : "Not ready") },
-    { title: "CPU", number: true, cell: (worker) => load(worker, earlier) },
-    { title: "Memory", number: true, cell: (worker) => bytes(worker.rss_bytes) },
-    { title: "Files", number: true, cell: (worker) => exact(worker.descriptors) },
-    { title: "Process", number: true, cell: (worker) => (worker.pid == null ? UNKNOWN : `${worker.pid}`) },
-  ], workers));
+  fill(
+    region,
+    table(
+      [
+        { title: "Worker", cell: (worker) => `${worker.number}` },
+        {
+          title: "State",
+          cell: (worker) =>
+            make(
+              "span",
+              { class: `state ${worker.is_ready ? "good" : "bad"}` },
+              worker.is_ready ? "Ready" : "Not ready",
+            ),
+        },
+        { title: "CPU", number: true, cell: (worker) => load(worker, earlier) },
+        { title: "Memory", number: true, cell: (worker) => bytes(worker.rss_bytes) },
+        { title: "Files", number: true, cell: (worker) => exact(worker.descriptors) },
+        { title: "Process", number: true, cell: (worker) => (worker.pid == null ? UNKNOWN : `${worker.pid}`) },
+      ],
+      workers,
+    ),
+  );
 }
 
 function load(worker, earlier) {
@@ -111,11 +137,17 @@ function objectName(row) {
 export function showBusiest(region, rows) {
   if (!rows.length) return fill(region, empty("No object has been asked for yet."));
   const most = Math.max(...rows.map((row) => row.bytes), 1);
-  fill(region, table([
-    { title: "Object", wide: true, cell: objectName },
-    { title: "Requests", number: true, cell: (row) => count(row.requests) },
-    { title: "Bytes", number: true, cell: (row) => meter(row.bytes, most) },
-  ], rows));
+  fill(
+    region,
+    table(
+      [
+        { title: "Object", wide: true, cell: objectName },
+        { title: "Requests", number: true, cell: (row) => count(row.requests) },
+        { title: "Bytes", number: true, cell: (row) => meter(row.bytes, most) },
+      ],
+      rows,
+    ),
+  );
 }
 
 function meter(amount, most) {
@@ -126,42 +158,99 @@ function meter(amount, most) {
 
 export function showSlowest(region, rows) {
   if (!rows.length) return fill(region, empty("No request has been answered in the last hour."));
-  fill(region, table([
-    { title: "At", cell: (row) => make("time", { title: moment(row.at) }, clock(row.at)) },
-    { title: "Request", wide: true, cell: (row) => make("div", { class: "two-lines" }, objectName(row), make("p", { class: "note ellipsis" }, requestInWords(row))) },
-    { title: "First byte", number: true, cell: (row) => seconds(row.first_byte_seconds) },
-    { title: "Took", number: true, cell: (row) => make("b", {}, seconds(row.seconds)) },
-  ], rows));
+  fill(
+    region,
+    table(
+      [
+        { title: "At", cell: (row) => make("time", { title: moment(row.at) }, clock(row.at)) },
+        {
+          title: "Request",
+          wide: true,
+          cell: (row) =>
+            make(
+              "div",
+              { class: "two-lines" },
+              objectName(row),
+              make("p", { class: "note ellipsis" }, requestInWords(row)),
+            ),
+        },
+        { title: "First byte", number: true, cell: (row) => seconds(row.first_byte_seconds) },
+        { title: "Took", number: true, cell: (row) => make("b", {}, seconds(row.seconds)) },
+      ],
+      rows,
+    ),
+  );
 }
 
 function requestInWords({ operation, status, bytes: amount, client }) {
-  return [operation, status, amount == null ? null : bytes(amount), client && `to ${visible(client)}`].filter(Boolean).join(", ");
+  return [operation, status, amount == null ? null : bytes(amount), client && `to ${visible(client)}`]
+    .filter(Boolean)
+    .join(", ");
 }
 
 export function showErrors(region, rows) {
   if (!rows.length) return fill(region, empty("No error: every request was answered as it asked."));
-  fill(region, table([
-    { title: "At", cell: (row) => make("time", { title: moment(row.at) }, clock(row.at)) },
-    { title: "What happened", wide: true, cell: (row) => make(
-      "div",
-      { class: "two-lines" },
-      make("p", {}, make("b", { class: row.status >= 500 ? "bad" : "warn" }, `${visible(row.code ?? "")} `), visible(row.message ?? "")),
-      make("p", { class: "note ellipsis", title: visible(row.resource ?? "") }, `${visible(row.operation ?? "Request")} ${visible(row.resource ?? "")}`),
-    ) },
-    { title: "Status", number: true, cell: (row) => make("span", { title: row.request_id ? `Request ${visible(row.request_id)}` : null }, `${row.status ?? UNKNOWN}`) },
-  ], rows));
+  fill(
+    region,
+    table(
+      [
+        { title: "At", cell: (row) => make("time", { title: moment(row.at) }, clock(row.at)) },
+        {
+          title: "What happened",
+          wide: true,
+          cell: (row) =>
+            make(
+              "div",
+              { class: "two-lines" },
+              make(
+                "p",
+                {},
+                make("b", { class: row.status >= 500 ? "bad" : "warn" }, `${visible(row.code ?? "")} `),
+                visible(row.message ?? ""),
+              ),
+              make(
+                "p",
+                { class: "note ellipsis", title: visible(row.resource ?? "") },
+                `${visible(row.operation ?? "Request")} ${visible(row.resource ?? "")}`,
+              ),
+            ),
+        },
+        {
+          title: "Status",
+          number: true,
+          cell: (row) =>
+            make(
+              "span",
+              { title: row.request_id ? `Request ${visible(row.request_id)}` : null },
+              `${row.status ?? UNKNOWN}`,
+            ),
+        },
+      ],
+      rows,
+    ),
+  );
 }
 
 export function showOperations(region, byOperation) {
   const rows = Object.entries(byOperation ?? {}).sort(([, one], [, other]) => other.count - one.count);
   if (!rows.length) return fill(region, empty("No request yet."));
-  fill(region, table([
-    { title: "Operation", cell: ([name]) => name },
-    { title: "Requests", number: true, cell: ([, each]) => count(each.count) },
-    { title: "Errors", number: true, cell: ([, each]) => (each.errors ? make("span", { class: "warn" }, count(each.errors)) : "0") },
-    { title: "Sent", number: true, cell: ([, each]) => bytes(each.bytes_sent) },
-    { title: "Received", number: true, cell: ([, each]) => bytes(each.bytes_received) },
-    { title: "p50", number: true, cell: ([, each]) => seconds(each.latency_seconds?.p50) },
-    { title: "p99", number: true, cell: ([, each]) => seconds(each.latency_seconds?.p99) },
-  ], rows));
+  fill(
+    region,
+    table(
+      [
+        { title: "Operation", cell: ([name]) => name },
+        { title: "Requests", number: true, cell: ([, each]) => count(each.count) },
+        {
+          title: "Errors",
+          number: true,
+          cell: ([, each]) => (each.errors ? make("span", { class: "warn" }, count(each.errors)) : "0"),
+        },
+        { title: "Sent", number: true, cell: ([, each]) => bytes(each.bytes_sent) },
+        { title: "Received", number: true, cell: ([, each]) => bytes(each.bytes_received) },
+        { title: "p50", number: true, cell: ([, each]) => seconds(each.latency_seconds?.p50) },
+        { title: "p99", number: true, cell: ([, each]) => seconds(each.latency_seconds?.p99) },
+      ],
+      rows,
+    ),
+  );
 }

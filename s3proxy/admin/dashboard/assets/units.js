@@ -70,7 +70,12 @@ export const plural = (value, one, many = `${one}s`) => `${exact(value)} ${value
 export function duration(value) {
   if (value == null) return UNKNOWN;
   const whole = Math.max(0, Math.floor(value));
-  const steps = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+  const steps = [
+    ["d", 86_400],
+    ["h", 3_600],
+    ["min", 60],
+    ["s", 1],
+  ];
   const first = steps.findIndex(([, size]) => whole >= size);
   if (first < 0) return "0\u202fs";
   const parts = [];
