@@ -227,6 +227,7 @@ http {{
         listen 127.0.0.1:{port} backlog=2048;
         root {root};
         location / {{ dav_methods PUT; create_full_put_path on; }}
+        location ~ ^/[^/]+$ {{ return 200 "<Tagging><TagSet/></Tagging>"; }}  # a cache asks whose the bucket is
     }}
 }}
 """
