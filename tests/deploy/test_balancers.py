@@ -92,12 +92,37 @@ def _nodes(names: list[str], broken: str = "") -> Iterator[dict[str, int]]:
             server.server_close()
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _nginx(scratch: Path, ports: dict[str, int]) -> Iterator[int]:
+    port = _free_port()
+    text = (DEPLOY / "nginx.conf").read_text().replace("listen 39999", f"listen 127.0.0.1:{port}")
+    for number in (1, 2, 3):
+        text = text.replace(f"192.0.2.{number}:39999", f"127.0.0.1:{ports[f'node{number}']}")
+    (scratch / "nginx.conf").write_text(text)
+    (scratch / "logs").mkdir()
+    settings = f"daemon off; pid {scratch}/pid; error_log {scratch}/error.log;"
+    process = subprocess.Popen(
+        ["nginx", "-q", "-p", str(scratch), "-c", f"{scratch}/nginx.conf", "-e", f"{scratch}/error.log", "-g", settings]
+    )
+    try:
+        _wait_for(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
 @contextmanager
 def _balancer(scratch: Path, ports: dict[str, int]) -> Iterator[int]:
     """HAProxy with the example's rules, in front of nodes that answer to health checks on their data port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     text = (DEPLOY / "haproxy.cfg").read_text().replace("bind :39999", f"bind 127.0.0.1:{port}")
     text = re.sub(r"^frontend metrics\n(    .*\n)*", "", text, flags=re.MULTILINE).replace("log /dev/log local0", "")
     text = text.replace(" check port 39990", " check").replace("log global", "").replace("maxconn 20000", "maxconn 500")
@@ -189,3 +214,30 @@ def test_node_that_breaks_off_gets_reads_repeated_elsewhere_and_writes_not(tmp_p
         writes = {_ask(port, target, method="PUT")[9:12] for target in OBJECTS[:60]}
     assert reads == {b"200"}
     assert writes == {b"200", b"502"}
+
+
+# And nginx
+
+
+@pytest.fixture(scope="module")
+def three_behind_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with _nodes(["node1", "node2", "node3"]) as ports, _nginx(tmp_path_factory.mktemp("nginx"), ports) as port:
+        yield port
+
+
+@needs_nginx
+@pytest.mark.parametrize("other", ["/data/a%20b?partNumber=2", "/data/%61%20b", "/api/v1/s3/data/a%20b"])
+def test_nginx_sends_the_same_object_to_the_same_node(three_behind_nginx: int, other: str) -> None:
+    assert _owner(three_behind_nginx, "/data/a%20b") == _owner(three_behind_nginx, other)
+
+
+@needs_nginx
+def test_nginx_passes_path_and_host_on_as_the_client_signed_them(three_behind_nginx: int) -> None:
+    target = "/api/v1/s3/data/a%2Fb//c/../%0d%0a?x=%20"
+    assert _ask(three_behind_nginx, target).endswith(f" {target} s3.example.com:39999".encode())
+
+
+@needs_nginx
+def test_nginx_spreads_objects_over_all_nodes(three_behind_nginx: int) -> None:
+    owners = [_owner(three_behind_nginx, target) for target in OBJECTS]
+    assert min(owners.count(f"node{number}") for number in (1, 2, 3)) > len(OBJECTS) / 3 * 0.6
