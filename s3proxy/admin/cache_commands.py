@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from s3proxy.admin.caches import Caches
-from s3proxy.admin.command import Command, Emit
+from s3proxy.admin.command import Command, CommandError, Emit
 from s3proxy.admin.free import free
 from s3proxy.admin.load import load
 from s3proxy.admin.messages import CacheRequest
@@ -25,3 +25,12 @@ _COMMANDS: dict[str, Callable[[Caches, CacheRequest, Emit], Awaitable[None]]] = 
 def cache_commands(caches: Caches) -> dict[str, Command]:
     """Every command on ``caches``."""
     return {name: partial(command, caches) for name, command in _COMMANDS.items()}
+
+
+def refused_commands(reason: str) -> dict[str, Command]:
+    """Every command, done by none: each says why."""
+
+    async def refuse(request: CacheRequest, emit: Emit) -> None:
+        raise CommandError(reason)
+
+    return dict.fromkeys(_COMMANDS, refuse)

@@ -42,6 +42,8 @@ class Seat:
     """Where it counts."""
     reports: ReportBoard = field(default_factory=ReportBoard.private)
     """Where it reports."""
+    admin_sockets: Sequence[socket.socket] = ()
+    """Where the admin process listens, of TCP and Unix; its own, and nobody else's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

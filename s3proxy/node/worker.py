@@ -6,6 +6,7 @@ lives. On its standard output it says ``ready`` when it accepts connections, or 
 
 import os
 import sys
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -15,13 +16,16 @@ from s3proxy.node.failures import StartError, first_failure
 from s3proxy.node.seating import FAILED, READY, take_seat
 from s3proxy.node.serve import serve
 
+Serving = Callable[[Config, Seat, Callable[[], None]], Awaitable[None]]
+"""Serves with a configuration and a seat until told to stop, and says when it is ready."""
 
-def main() -> int:
+
+def main(serving: Serving = serve) -> int:
     """Serve until told to stop; returns the exit code."""
     config, seat = take_seat(sys.stdin.buffer.readline())
     failure = None
     try:
-        trio.run(_serve, config, seat)
+        trio.run(_serve, serving, config, seat)
     except* StartError as failures:
         failure = first_failure(failures)
     if failure is not None:
@@ -30,10 +34,10 @@ def main() -> int:
     return 0
 
 
-async def _serve(config: Config, seat: Seat) -> None:
+async def _serve(serving: Serving, config: Config, seat: Seat) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_end_with_supervisor, nursery.cancel_scope)
-        await serve(config, seat, _say_ready)
+        await serving(config, seat, _say_ready)
         nursery.cancel_scope.cancel()
 
 

@@ -1,0 +1,223 @@
+"""What the admin plane shows of a node, from what its processes share: an ``admin.routes.Node``."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
+import trio
+
+import s3proxy
+from s3proxy.admin.history import History, Sample
+from s3proxy.admin.node_status import About, NodeState, StoreState, TierState, WorkerState, sample_of
+from s3proxy.admin.readiness import StoreProbe, reason_against
+from s3proxy.admin.survey import Contents, survey
+from s3proxy.cache.blocks import ObjectVersion
+from s3proxy.cache.counters import Counter
+from s3proxy.cache.tier import Tier
+from s3proxy.config import Config
+from s3proxy.metrics.activity import merged
+from s3proxy.metrics.exposition import CONTENT_TYPE, NodeUse, TierUse, exposition
+from s3proxy.metrics.meters import Reading
+from s3proxy.metrics.processes import birth_of, use_of
+from s3proxy.node.commons import Seat
+from s3proxy.node.names import Names
+from s3proxy.node.stores import Stores, UnderStore
+from s3proxy.s3.model import Bucket
+from s3proxy.stores.base import StoreUnavailableError
+from s3proxy.stores.routes import Outage
+
+_PROBED: Final = Bucket("s3proxy-asks-for-a-bucket-that-is-not-there")
+"""That it is missing is the shortest answer a store can give."""
+
+_SURVEY_SECONDS: Final = 30.0
+"""For which what was found in the tiers is kept."""
+
+_THREADS: Final = 2
+"""That look into tiers and processes at once, those included that hang."""
+
+_T = TypeVar("_T")
+
+
+class NodeView:
+    """A node as one of its processes sees it.
+
+    Args:
+        config: of the node.
+        seat: of this process.
+        stores: of this process.
+        names: of what is cached.
+        is_draining: whether the node has been told to stop.
+    """
+
+    def __init__(
+        self, config: Config, seat: Seat, stores: Stores, names: Names, *, is_draining: Callable[[], bool]
+    ) -> None:
+        self._seat = seat
+        self._names = names
+        self._is_draining = is_draining
+        self._about = _about(config, seat)
+        self._tiers: Sequence[Tier] = () if stores.cache is None else stores.cache.tiers
+        self._sizes = _sizes(config)
+        self._stores = [(under, StoreProbe(partial(_ask, under))) for under in stores.under_stores()]
+        self._contents: dict[str, Contents] = {}
+        self._surveyed_at = -_SURVEY_SECONDS
+        self._surveying = trio.Lock()
+        self._threads = trio.CapacityLimiter(_THREADS)
+        self.history = History(self._sample)
+
+    async def run(self) -> None:
+        """Watch the stores and keep the history, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.history.run)
+            for _, probe in self._stores:
+                nursery.start_soon(probe.run)
+
+    def reason_against(self) -> str:
+        """Why the node should get no requests; empty when it should."""
+        return self._reason_against(self._seat.meters.read())
+
+    async def state(self) -> NodeState:
+        """All that is known."""
+        async with self._surveying:
+            if trio.current_time() - self._surveyed_at >= _SURVEY_SECONDS:
+                self._contents = await self._in_thread(self._survey)
+                self._surveyed_at = trio.current_time()
+        return await self._in_thread(self._state)
+
+    async def metrics(self) -> tuple[bytes, bytes]:
+        """For Prometheus."""
+        return await self._in_thread(self._metrics), CONTENT_TYPE.encode()
+
+    # In threads
+
+    def _survey(self) -> dict[str, Contents]:
+        return {tier.name: survey(tier, tier.usage.used_bytes(), self._bucket_of) for tier in self._tiers}
+
+    def _state(self) -> NodeState:
+        reading = self._seat.meters.read()
+        return NodeState(
+            about=self._about,
+            reason=self._reason_against(reading),
+            workers=[_worker(number, pid) for number, pid in self._serving(reading).items()],
+            reading=reading,
+            cache_counts=self._cache_counts(),
+            tiers=self._tier_states(),
+            stores=[_store(under, probe) for under, probe in self._stores],
+            activity=merged(self._seat.reports.read_all()),
+        )
+
+    def _metrics(self) -> bytes:
+        reading = self._seat.meters.read()
+        uses = {str(number): use_of(pid) for number, pid in reading.pids.items()}
+        healths = {under.name: probe.health for under, probe in self._stores}
+        tiers = {
+            tier.name: TierUse(used_bytes=tier.used_bytes, size_bytes=tier.size_bytes, is_working=tier.is_working)
+            for tier in self._tier_states()
+        }
+        use = NodeUse(
+            version=self._about.version,
+            started_at=self._about.started_at,
+            is_ready=not self._reason_against(reading),
+            connection_limit=self._about.connection_limit,
+            reading=reading,
+            cache_counts=self._cache_counts(),
+            tiers=tiers,
+            stores={name: health.is_reachable for name, health in healths.items() if health.checked_at is not None},
+            processes={name: use for name, use in uses.items() if use is not None},
+        )
+        return exposition(use)
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
+
+    # Anywhere
+
+    def _sample(self) -> Sample:
+        return sample_of(self._seat.meters.read(), self._cache_counts(), self._tier_states())
+
+    def _reason_against(self, reading: Reading) -> str:
+        return reason_against(
+            is_draining=self._is_draining(),
+            missing_workers=[number for number, pid in self._serving(reading).items() if pid is None],
+            default_store=self._stores[0][1].health,
+        )
+
+    def _serving(self, reading: Reading) -> dict[int, int | None]:
+        """The process of each worker; None of one that is missing."""
+        return {number: reading.pids.get(number) for number in range(self._seat.workers)}
+
+    def _cache_counts(self) -> dict[str, int]:
+        return {each.name.lower(): self._seat.shared.total(each) for each in Counter} if self._tiers else {}
+
+    def _tier_states(self) -> list[TierState]:
+        opened = {tier.name: tier for tier in self._tiers}
+        return [self._tier_state(name, opened.get(name)) for name in self._sizes]
+
+    def _tier_state(self, name: str, tier: Tier | None) -> TierState:
+        if tier is None:
+            return TierState(name=name, used_bytes=0, size_bytes=self._sizes[name], is_working=False)
+        found = self._contents.get(name)
+        return TierState(
+            name=name,
+            used_bytes=tier.usage.used_bytes(),
+            size_bytes=tier.usage.size_bytes,
+            blocks=None if found is None else found.blocks,
+            is_working=found is None or found.is_working,
+            buckets=() if found is None else found.buckets,
+        )
+
+    def _bucket_of(self, version: ObjectVersion) -> str:
+        return self._names.of_version(version)[0]
+
+
+async def _ask(under: UnderStore) -> None:
+    if isinstance(under.store, Outage):
+        raise StoreUnavailableError(under.store.reason)
+    await under.store.get_bucket(_PROBED)
+
+
+def _sizes(config: Config) -> dict[str, int]:
+    """Of the tiers that are configured."""
+    memory, disk = config.memory_tier, config.disk_tier
+    sizes = {"memory": memory.size if memory.directory else 0, "disk": disk.size if disk.directory else 0}
+    return {name: size for name, size in sizes.items() if size}
+
+
+def _store(under: UnderStore, probe: StoreProbe) -> StoreState:
+    config = under.config
+    endpoint = config.root if config.kind == "local" else config.endpoint or f"AWS {config.region}"
+    return StoreState(name=under.name, kind=config.kind, endpoint=endpoint, health=probe.health)
+
+
+def _worker(number: int, pid: int | None) -> WorkerState:
+    use = None if pid is None else use_of(pid)
+    if use is None:
+        return WorkerState(number=number, pid=pid, is_ready=False)
+    return WorkerState(
+        number=number,
+        pid=pid,
+        is_ready=True,
+        rss_bytes=use.rss_bytes,
+        cpu_seconds=use.cpu_seconds,
+        descriptors=use.descriptors,
+    )
+
+
+def _about(config: Config, seat: Seat) -> About:
+    return About(
+        version=s3proxy.__version__,
+        host=socket.gethostname(),
+        started_at=_began_at(os.getppid()),
+        listen=[config.server.listen],
+        connection_limit=config.server.max_connections * seat.workers,
+    )
+
+
+def _began_at(pid: int) -> float:
+    """When a process began, in seconds since 1970; now when it has ended."""
+    now, since_boot = time.time_ns() / 1e9, time.clock_gettime(time.CLOCK_BOOTTIME)
+    birth = birth_of(pid)
+    return now if birth is None else round(now - since_boot + birth / os.sysconf("SC_CLK_TCK"), 2)
