@@ -1,3 +1,4 @@
+import hashlib
 import re
 from importlib.resources import files
 
@@ -102,3 +103,9 @@ def test_page_has_no_inline_script_or_style() -> None:
 
 def test_licence_of_uplot_is_beside_it() -> None:
     assert "MIT" in (files(dashboard) / "assets/uplot/LICENSE").read_text()
+
+
+def test_uplot_is_as_it_was_published() -> None:
+    published = "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"
+    script = files(dashboard) / "assets/uplot/uPlot.iife.min.js"
+    assert hashlib.sha256(script.read_bytes()).hexdigest() == published

@@ -80,6 +80,16 @@ def test_map_follows_the_blocks_as_they_are_filled(page: Page, node: FakeNode) -
     page.wait_for(f"document.querySelector('{COUNTS}').textContent === '8'")
 
 
+def test_map_stays_while_the_node_is_gone(page: Page, node: FakeNode) -> None:
+    node.blocks = [[B, 0]] * 8
+    opened(page, node, PLACE)
+    page.wait_for(f"{MAP} !== null")
+    node.is_gone = True
+    page.evaluate("location.hash += '&again'; null")
+    page.wait_for("document.body.classList.contains('is-stale')")
+    assert counts(page)["In memory"] == 8
+
+
 @pytest.mark.parametrize("count", [1, 10_000, 250_000])
 def test_map_has_room_for_any_number_of_blocks(page: Page, node: FakeNode, count: int) -> None:
     node.blocks = [[B, 0]] * count

@@ -49,8 +49,9 @@ export class BlockMap {
     );
   }
 
-  /** Shows the answer to /blocks, or { reason }. */
+  /** Shows the answer to /blocks, or { reason, isGone }; what is known of a node that has gone stays. */
   show(answer) {
+    if (answer.isGone && this.#object !== null) return;
     if (answer.reason !== undefined) {
       this.#canvas = null;
       this.#region.replaceChildren(this.#title(), empty(visible(answer.reason)));

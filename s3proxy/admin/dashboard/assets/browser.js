@@ -3,7 +3,7 @@
 import { addressOf, placeOf } from "./address.js";
 import { BlockMap } from "./blockmap.js";
 import { empty, fill, make, table } from "./dom.js";
-import { ask, TokenRefusedError } from "./node.js";
+import { ask, NoAnswerError, TokenRefusedError } from "./node.js";
 import { bytes, moment, ratio, visible } from "./units.js";
 
 const REFRESH_MILLISECONDS = 5_000;
@@ -88,13 +88,14 @@ export class Browser {
     return after === null ? { bucket, prefix } : { bucket, prefix, after };
   }
 
-  /** The answer, or { reason } in words. */
+  /** The answer, or { reason, isGone } in words. */
   async #asked(name, query) {
     try {
       return await ask(name, query);
     } catch (error) {
       if (error instanceof TokenRefusedError) this.#onRefused();
-      return { reason: error.message || "The node asks for a token." };
+      const reason = error.message || "The node asks for a token.";
+      return { reason, isGone: error instanceof NoAnswerError };
     }
   }
 
