@@ -49,7 +49,7 @@ async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket]) -> N
             return
         streams.add(stream)
         try:
-            await TCPServer(wrapped, settings, context, ConnectionState({}), _PatientStream(stream))  # type: ignore[arg-type]  # says SSLStream, takes whatever sends and receives
+            await _Connection(wrapped, settings, context, ConnectionState({}), _PatientStream(stream))  # type: ignore[arg-type]  # says SSLStream, takes whatever sends and receives
         except Exception as error:  # whatever it is, it concerns this connection only
             log_error("admin connection failed", error)
         finally:
@@ -63,6 +63,14 @@ async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket]) -> N
         finally:
             for stream in streams:
                 stream.socket.close()  # wakes whoever sends on it, shield or not
+
+
+class _Connection(TCPServer):
+    """Ends when its client has gone; hypercorn's own waits until it would have been closed as idle."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
 
 
 class _PatientStream:

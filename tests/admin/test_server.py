@@ -1,9 +1,13 @@
 import http.client
+import select
 import socket
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import trio
 
+from s3proxy.admin import server
 from s3proxy.admin.messages import Loaded, decode
 from tests.admin.fakes import MIB, FakeCaches
 from tests.admin.serving import serving
@@ -69,3 +73,74 @@ async def test_server_survives_what_is_not_http(tmp_path: Path) -> None:
         client = await trio.to_thread.run_sync(post, tmp_path / "socket", "load")
         status, _ = await trio.to_thread.run_sync(read_answer, client)
     assert status == 200
+
+
+def connected(path: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.settimeout(10)
+    client.connect(str(path))
+    return client
+
+
+def read_to_end(client: socket.socket) -> bytes:
+    received = b""
+    with client, suppress(ConnectionResetError):
+        while piece := client.recv(65_536):
+            received += piece
+    return received
+
+
+def drip(client: socket.socket) -> bytes:
+    """Send a head byte by byte until the server has had enough of it."""
+    with suppress(BrokenPipeError):
+        for byte in b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 1000:
+            client.sendall(bytes([byte]))
+            if select.select([client], [], [], 0.02)[0]:
+                break
+    return read_to_end(client)
+
+
+async def test_server_turns_away_more_connections_than_it_can_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 3)
+    async with serving(FakeCaches({"a": MIB}), tmp_path / "socket"):
+        idle = [connected(tmp_path / "socket") for _ in range(3)]
+        await trio.sleep(0.1)
+        refused = await trio.to_thread.run_sync(read_to_end, connected(tmp_path / "socket"))
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        for each in idle:
+            each.close()
+        await trio.sleep(0.1)
+        client = await trio.to_thread.run_sync(post, tmp_path / "socket", "load")
+        assert (await trio.to_thread.run_sync(read_answer, client))[0] == 200
+
+
+async def test_server_closes_a_connection_whose_request_does_not_arrive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Slowloris, CVE-2007-6750.
+    monkeypatch.setattr(server, "_IDLE_SECONDS", 0.3)
+    async with serving(FakeCaches(), tmp_path / "socket"):
+        with trio.fail_after(5):
+            assert await trio.to_thread.run_sync(read_to_end, connected(tmp_path / "socket")) == b""
+            assert b"200 OK" not in await trio.to_thread.run_sync(drip, connected(tmp_path / "socket"))
+
+
+async def test_server_gives_up_a_client_that_does_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_SEND_SECONDS", 0.3)
+    caches = FakeCaches({f"{'long' * 250}{index}": 1 for index in range(3000)})
+    caches.page_size = 1000
+    async with serving(caches, tmp_path / "socket"):
+        client = await trio.to_thread.run_sync(post, tmp_path / "socket", "status")
+        await trio.sleep(1)
+        answered = await trio.to_thread.run_sync(read_to_end, client)
+        assert b"shown" not in answered  # it was cut off
+
+
+async def test_server_refuses_a_head_that_is_too_large(tmp_path: Path) -> None:
+    async with serving(FakeCaches(), tmp_path / "socket"):
+        client = connected(tmp_path / "socket")
+        with suppress(BrokenPipeError):
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n")
+        assert b" 200 " not in (await trio.to_thread.run_sync(read_to_end, client))[:20]
