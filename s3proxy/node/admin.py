@@ -30,6 +30,7 @@ from s3proxy.node.caching import NodeCache
 from s3proxy.node.commons import Seat, geometry_of
 from s3proxy.node.names import Names
 from s3proxy.node.node_view import NodeView
+from s3proxy.node.reporting import report_failures
 from s3proxy.node.storage_view import StorageView
 from s3proxy.node.stores import Stores
 from s3proxy.telemetry import log_error
@@ -71,6 +72,7 @@ def _start(nursery: trio.Nursery, config: Config, seat: Seat, stores: Stores) ->
     node = NodeView(config, seat, stores, names, is_draining=lambda: False)
     routes = routes_of(node, Browser(storage), _commands(stores, names, storage))
     nursery.start_soon(node.run)
+    nursery.start_soon(report_failures, seat.reports)
     for each in seat.admin_sockets:
         # Those who may open the Unix socket need no token, and connections on one cannot use up those of the other.
         guard = None if each.family == socket.AF_UNIX else _guard(config.admin)

@@ -1,11 +1,11 @@
-"""What a worker tells the other processes of its node once a second: how busy it is now, and what it remembers."""
+"""What a process tells the others of its node once a second: how busy it is now, and what it remembers."""
 
-from typing import Final
+from typing import Final, Never
 
 import trio
 
 from s3proxy.http1.server import HttpServer
-from s3proxy.metrics.activity import Failure
+from s3proxy.metrics.activity import Activity, Failure
 from s3proxy.metrics.meters import Gauge, Total
 from s3proxy.metrics.reports import ReportBoard
 from s3proxy.metrics.work import Work
@@ -15,7 +15,7 @@ _INTERVAL_SECONDS: Final = 1.0
 
 
 async def report_work(work: Work, server: HttpServer, board: ReportBoard) -> None:
-    """Tell it until cancelled, and once more then.
+    """Tell what a worker does until cancelled, and once more then.
 
     Args:
         work: of this worker, with its meters.
@@ -27,10 +27,20 @@ async def report_work(work: Work, server: HttpServer, board: ReportBoard) -> Non
     try:
         while True:
             _tell(work, server, told)
-            board.publish(work.activity.report(_failures_of_node()))
+            _publish(work.activity, board)
             await trio.sleep(_INTERVAL_SECONDS)
     finally:
         _tell(work, server, told)
+        _publish(work.activity, board)
+
+
+async def report_failures(board: ReportBoard) -> Never:
+    """Tell until cancelled what goes wrong in a process that serves nothing."""
+    activity = Activity()
+    activity.recall(board.read_own())
+    while True:
+        _publish(activity, board)
+        await trio.sleep(_INTERVAL_SECONDS)
 
 
 def _tell(work: Work, server: HttpServer, told: dict[Total, int]) -> None:
@@ -44,6 +54,6 @@ def _tell(work: Work, server: HttpServer, told: dict[Total, int]) -> None:
         told[total] = count
 
 
-def _failures_of_node() -> list[Failure]:
-    """What went wrong beside the requests."""
-    return [Failure(at=at, message=message) for at, message in recent_errors]
+def _publish(activity: Activity, board: ReportBoard) -> None:
+    beside_requests = [Failure(at=at, message=message) for at, message in recent_errors]
+    board.publish(activity.report(beside_requests))

@@ -13,7 +13,7 @@ from s3proxy.metrics.activity import Activity, Failure
 from s3proxy.metrics.meters import Gauge, Meters, Total
 from s3proxy.metrics.reports import ReportBoard
 from s3proxy.metrics.work import Work
-from s3proxy.node.reporting import report_work
+from s3proxy.node.reporting import report_failures, report_work
 
 
 class Worker:
@@ -99,3 +99,16 @@ async def test_last_words_of_a_worker_that_died_stay(
     worker.board.publish(dead.report())
     await trio.sleep(1.5)
     assert worker.errors() == ["last words"]
+
+
+async def test_process_that_serves_nothing_reports_its_errors(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.recent_errors.clear()
+    board = ReportBoard.private()
+    nursery.start_soon(report_failures, board)
+    await trio.sleep(0.5)
+    telemetry.log_error("worker 1 was ended by signal 9; starting another")
+    await trio.sleep(1)
+    (error,) = json.loads(board.read_own())["errors"]
+    assert error["message"] == "worker 1 was ended by signal 9; starting another"
