@@ -12,10 +12,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum, unique
-from hashlib import sha256
 from typing import Final, Protocol, Self
 
-from s3proxy.metrics.histograms import BOUNDS, BUCKETS, Histogram, bucket_of
+from s3proxy.metrics.histograms import BUCKETS, Histogram, bucket_of
 from s3proxy.metrics.names import SharedNames
 from s3proxy.metrics.processes import birth_of
 
@@ -83,13 +82,8 @@ _USED_WORDS: Final = _FIRST_STORE + _STORES * _STORE_WORDS
 _ROW_WORDS: Final = -(-_USED_WORDS // 16) * 16  # two lines of the processors' caches: no two processes write to one
 
 # The bytes before the rows.
-_LAYOUT_BYTES: Final = 64
-_OPERATION_NAMES: Final = _LAYOUT_BYTES
-_STORE_NAMES: Final = _OPERATION_NAMES + SharedNames.bytes_for(_OPERATIONS)
+_STORE_NAMES: Final = SharedNames.bytes_for(_OPERATIONS)
 _FIRST_ROW: Final = (_STORE_NAMES + SharedNames.bytes_for(_STORES)) // _WORD_BYTES
-
-_LAYOUT: Final = sha256(repr((list(Gauge), list(Total), STATUSES, BOUNDS, _OPERATIONS, _STORES)).encode()).digest()
-"""Tells what the words mean: a program that is started anew may be another version of the one that made them."""
 
 
 class Asked(Protocol):
@@ -187,8 +181,6 @@ class Meters:
         self.fd: Final = fd
         """Of the memfd, to be passed on to processes; -1 of private meters."""
         self._memory = memory
-        if memory[: len(_LAYOUT)] != _LAYOUT:
-            raise ValueError("meters of another version of this program")
         self._rows: Final = (len(memory) // _WORD_BYTES - _FIRST_ROW) // _ROW_WORDS
         if not 0 <= process < self._rows:
             raise ValueError(f"process {process} of {self._rows}")
@@ -196,7 +188,7 @@ class Meters:
         self._all = self._bytes.cast("Q")
         start = _FIRST_ROW + process * _ROW_WORDS
         self._words = self._all[start : start + _ROW_WORDS]
-        self._operation_names = SharedNames(memory, _OPERATION_NAMES, _OPERATIONS, fd)
+        self._operation_names = SharedNames(memory, 0, _OPERATIONS, fd)
         self._store_names = SharedNames(memory, _STORE_NAMES, _STORES, fd)
         self._starts: dict[str, int] = {}
         self._take_row()
@@ -208,7 +200,6 @@ class Meters:
         try:
             size = (_FIRST_ROW + _ROW_WORDS * (processes + 1)) * _WORD_BYTES
             os.ftruncate(fd, size)
-            os.pwrite(fd, _LAYOUT, 0)
             return cls(fd, mmap.mmap(fd, size), processes)
         except BaseException:
             os.close(fd)
@@ -223,16 +214,14 @@ class Meters:
             process: from 0; one process at a time. It goes on from what one before it, now dead, has counted.
 
         Raises:
-            ValueError: the words are not for so many processes, or another version of this program made them.
+            ValueError: the words are not for so many processes.
         """
         return cls(fd, mmap.mmap(fd, os.fstat(fd).st_size), process)
 
     @classmethod
     def private(cls) -> Self:
         """Make words that are shared with nobody; they need not be closed."""
-        memory = mmap.mmap(-1, (_FIRST_ROW + _ROW_WORDS) * _WORD_BYTES)
-        memory[: len(_LAYOUT)] = _LAYOUT
-        return cls(-1, memory, 0)
+        return cls(-1, mmap.mmap(-1, (_FIRST_ROW + _ROW_WORDS) * _WORD_BYTES), 0)
 
     def close(self) -> None:
         """Unmap and close; the other processes keep theirs. Nothing may be counted after that."""
