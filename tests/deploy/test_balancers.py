@@ -47,6 +47,7 @@ class _Node(BaseHTTPRequestHandler):
     """Says its name, and with it the path and the Host header that it got."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     name = ""
     is_broken = False
 
