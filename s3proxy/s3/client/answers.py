@@ -36,7 +36,9 @@ def parse_document(body: bytes, root: str, alias: str | None = None) -> xml.Elem
         MalformedAnswerError: it is no such document, or exceeds a limit, or has a DOCTYPE.
     """
     try:
-        return xml.parse(_UNTEXT.sub(b"&#xFFFD;", body.lstrip()), root, max_bytes=MAX_DOCUMENT_BYTES, max_elements=_MAX_ELEMENTS)
+        return xml.parse(
+            _UNTEXT.sub(b"&#xFFFD;", body.lstrip()), root, max_bytes=MAX_DOCUMENT_BYTES, max_elements=_MAX_ELEMENTS
+        )
     except S3Error:
         if alias is not None:
             return parse_document(body, alias)

@@ -105,7 +105,9 @@ def parse_head(status: int, headers: Sequence[Header], length: int | None, part_
         raise MalformedAnswerError(f"HEAD is answered with status {status}")
     span, size = _content_range(fields, length)
     count = fields.get(b"x-amz-mp-parts-count")
-    selected = None if count is None else SelectedPart(part_number, span, answers.parse_number(count))
+    selected = None
+    if count is not None:
+        selected = SelectedPart(part_number, span, answers.parse_number(count), checksum_in(fields))
     return _info_of(fields, size, selected)
 
 

@@ -135,6 +135,8 @@ class SelectedPart:
     span: ByteRange
     count: int
     """How many parts the object has."""
+    checksum: Checksum | None = None
+    """Of the part; its type is that of the object's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ def _object_headers(operation: GetObject | HeadObject, info: ObjectInfo, span: B
         headers.append((b"x-amz-storage-class", header_value(info.storage_class)))
     if operation.part_number is not None and (count := _part_count(info)):
         headers.append((b"x-amz-mp-parts-count", b"%d" % count))
-    if operation.checksum_mode and info.checksum is not None:
+    if operation.checksum_mode:
         headers += _checksums(operation.part_number, info, span)
     return headers
 
@@ -128,7 +128,11 @@ def _add_user_metadata(headers: list[Header], user: Mapping[str, str]) -> None:
 
 def _checksums(part_number: int | None, info: ObjectInfo, span: ByteRange | None) -> list[Header]:
     """The checksum of exactly the bytes in the answer: SDKs verify it, so there is none for a range."""
-    assert info.checksum is not None
+    selected = info.selected_part
+    if selected is not None:
+        return checksum_headers(selected.checksum) if selected.checksum and selected.number == part_number else []
+    if info.checksum is None:
+        return []
     if part_number is not None and info.parts:
         for part in info.parts:
             if part.number == part_number and part.checksum is not None:
