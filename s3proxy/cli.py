@@ -36,8 +36,11 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve S3 until told to stop")
     serve.add_argument("--root", metavar="DIR", help="the directory that holds the buckets (default ./s3proxy-data)")
     serve.add_argument("--listen", metavar="HOST:PORT", help="where to accept connections (default 127.0.0.1:39999)")
+    serve.add_argument(
+        "--admin-listen", metavar="HOST:PORT", help='the dashboard and metrics (default 127.0.0.1:39990); "" for none'
+    )
     serve.add_argument("--config", metavar="FILE", type=Path, help="a TOML file; flags win over it")
-    serve.add_argument("--workers", metavar="N", type=int, help="processes that serve; 0 for one per core (default 1)")
+    serve.add_argument("--workers", metavar="N", type=int, help="processes that serve (default 0: one per core)")
     serve.add_argument("--no-fsync", action="store_true", help="answer writes before they are on the disk")
     serve.add_argument("--read-only", action="store_true", help="refuse every write")
     serve.add_argument("--access-log", metavar="WHERE", help="stderr (default), off, or a file to append to")
@@ -56,9 +59,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    given: dict[str, dict[str, object]] = {"server": {}, "store": {}, "log": {}}
+    given: dict[str, dict[str, object]] = {"server": {}, "store": {}, "admin": {}, "log": {}}
     if options.listen is not None:
         given["server"]["listen"] = options.listen
+    if options.admin_listen is not None:
+        given["admin"]["listen"] = options.admin_listen
     if options.workers is not None:
         given["server"]["workers"] = options.workers
     if options.root is not None:
@@ -69,7 +74,7 @@ def _serve(options: argparse.Namespace) -> int:
         given["store"]["read_only"] = True
     if options.access_log is not None:
         given["log"]["access"] = options.access_log
-    run(config.load(options.config, given))
+    run(config.load(options.config, given), lambda: config.load(options.config, given))
     return 0
 
 

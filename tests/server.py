@@ -43,36 +43,43 @@ class Server:
         return self.process.pid
 
     def descriptors(self) -> int:
-        """How many it has open, but for those of buckets, of which it keeps a bounded number."""
+        """How many its processes have open, but for those of buckets, of which it keeps a bounded number."""
         return len(self.open_files())
 
     def open_files(self) -> list[str]:
         """What these descriptors lead to."""
-        top = Path(f"/proc/{self.pid}/fd")
         found = []
-        for name in os.listdir(top):
-            with suppress(FileNotFoundError):  # closed in the meantime
-                found.append(os.readlink(top / name))
+        for top in [Path(f"/proc/{pid}/fd") for pid in self.processes()]:
+            with suppress(FileNotFoundError):  # it has ended
+                for name in os.listdir(top):
+                    with suppress(FileNotFoundError):  # closed in the meantime
+                        found.append(os.readlink(top / name))
         return sorted(path for path in found if os.path.dirname(path) != str(self.root))
 
     def workers(self) -> list[int]:
-        """The processes that serve for it; none when it serves alone."""
+        """The processes that serve."""
+        return [pid for pid in self.children() if _is_worker(pid)]
+
+    def children(self) -> list[int]:
+        """The workers and the admin process."""
         found: set[int] = set()
         for path in Path(f"/proc/{self.pid}/task").glob("*/children"):  # threads have children, too
             with suppress(FileNotFoundError, ProcessLookupError):
                 found.update(int(pid) for pid in path.read_text(encoding="ascii").split())
         return sorted(found)
 
+    def processes(self) -> list[int]:
+        """All that the node consists of, the first one first."""
+        return [self.pid, *self.children()]
+
     def resident_bytes(self, field: str = "VmRSS") -> int:
-        """Its memory, or with ``VmHWM`` the most that it had since ``reset_peak``."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        match = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
-        assert match is not None
-        return int(match[1]) * 1024
+        """The memory of its workers, or with ``VmHWM`` the most that they had since ``reset_peak``."""
+        return sum(_memory_of(pid, field) for pid in self.workers())
 
     def reset_peak(self) -> None:
-        """Forget the most memory that it had."""
-        Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")
+        """Forget the most memory that they had."""
+        for pid in self.workers():
+            Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
 
     def temporaries(self) -> list[Path]:
         """The files below the hidden directory for files being written."""
@@ -134,7 +141,7 @@ def start(root: Path, scratch: Path, *, users: Sequence[Keys] = (), settings: Se
 def configuration(root: Path, access: Path, *, users: Sequence[Keys] = (), settings: Settings | None = None) -> str:
     """The text of a configuration file."""
     sections: dict[str, dict[str, object]] = {
-        "server": {"listen": "127.0.0.1:0", "drain_seconds": 2},
+        "server": {"listen": "127.0.0.1:0", "workers": 1, "drain_seconds": 2},
         "auth": {"mode": "signature" if users else "open"},
         "store": {"root": str(root), "fsync": False},
         "log": {"access": str(access)},
@@ -164,6 +171,20 @@ def _lines_of(table: Table) -> list[str]:
 
 def _toml(value: object) -> str:
     return "inf" if value == inf else json.dumps(value)
+
+
+def _memory_of(pid: int, field: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    match = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
+    assert match is not None
+    return int(match[1]) * 1024
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        return b"s3proxy.node.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def remove_deep(top: Path) -> None:

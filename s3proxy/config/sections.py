@@ -37,13 +37,15 @@ class ServerConfig:
     region: str = "us-east-1"
     domains: tuple[str, ...] = ()
     """Domains for virtual-host addressing: ``bucket.DOMAIN``."""
-    workers: int = _number(1, most=256)
+    workers: int = _number(0, most=256)
     """Processes that serve; 0 for one per core."""
     max_connections: int = _number(10_000, least=1)
     """Of each worker."""
     head_timeout_seconds: float = _number(30, least=0.1)
     idle_timeout_seconds: float = _number(120, least=0.1)
     stall_timeout_seconds: float = _number(60, least=0.1)
+    readiness_seconds: float = _number(0)
+    """After SIGTERM, how long to go on accepting while /readyz already says no."""
     drain_seconds: float = _number(30)
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks of balancers, whose X-Forwarded-For is believed."""

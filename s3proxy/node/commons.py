@@ -1,12 +1,12 @@
 """What the processes of a node have in common: sockets, shared words, the directories of the tiers.
 
-Made once, by the supervisor or by a process that serves alone; workers get a ``Seat`` each.
+Made once, by the supervisor; workers and the admin process get a ``Seat`` each. Rows of shared tables: ``rows_of``.
 """
 
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from s3proxy.config import Config
 from s3proxy.metrics.meters import Meters
 from s3proxy.metrics.reports import ReportBoard
 from s3proxy.node.failures import StartError
+from s3proxy.node.pulse import Pulse, rows_of
 from s3proxy.telemetry import log_error
 
 TABLE = "metadata"
@@ -29,8 +30,9 @@ class Seat:
     """What one worker needs beside the configuration."""
 
     worker: int
-    """From 0; the first one also does what is done once on a node."""
+    """Its number, from 0; the first one also does what is done once on a node. The admin process is the last one."""
     workers: int
+    """How many serve, the admin process not counted."""
     sockets: Sequence[socket.socket]
     """Where it accepts connections; its own."""
     shared: SharedWords
@@ -42,8 +44,15 @@ class Seat:
     """Where it counts."""
     reports: ReportBoard = field(default_factory=ReportBoard.private)
     """Where it reports."""
+    pulse: Pulse = field(default_factory=Pulse.private)
+    """Where it shows that it lives, and sees whether the node is about to end."""
     admin_sockets: Sequence[socket.socket] = ()
     """Where the admin process listens, of TCP and Unix; its own, and nobody else's."""
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the node has been told to end."""
+        return self.pulse.is_draining
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +60,9 @@ class Commons:
     """What is made once on a node."""
 
     shared: SharedWords
+    meters: Meters
+    reports: ReportBoard
+    pulse: Pulse
     tiers: tuple[str, ...]
     table: Path
     locks: tuple[int, ...]
@@ -79,9 +91,17 @@ def made(config: Config, workers: int) -> Iterator[Commons]:
             table_fd = os.memfd_create("s3proxy-metadata")
             stack.callback(os.close, table_fd)
             table = Path(f"/proc/self/fd/{table_fd}")
-        shared = SharedWords.create(workers)
-        stack.callback(shared.close)
-        yield Commons(shared=shared, tiers=tuple(locks), table=table, locks=tuple(locks.values()), table_fd=table_fd)
+        rows = rows_of(workers)
+        yield Commons(
+            shared=stack.enter_context(closing(SharedWords.create(rows))),
+            meters=stack.enter_context(closing(Meters.create(rows))),
+            reports=stack.enter_context(closing(ReportBoard.create(rows))),
+            pulse=stack.enter_context(closing(Pulse.create(workers))),
+            tiers=tuple(locks),
+            table=table,
+            locks=tuple(locks.values()),
+            table_fd=table_fd,
+        )
 
 
 def geometry_of(config: Config) -> Geometry:

@@ -26,7 +26,6 @@ from s3proxy.http1.limits import Limits
 from s3proxy.http1.proxies import Proxies
 from s3proxy.http1.server import HttpServer
 from s3proxy.metrics.work import Work
-from s3proxy.node.caching import NodeCache
 from s3proxy.node.commons import Seat
 from s3proxy.node.failures import StartError
 from s3proxy.node.listening import listeners_of
@@ -55,8 +54,6 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
                 stores = await Stores.open(config, seat, background)
                 for job in stores.jobs:
                     background.start_soon(job)
-                if stores.cache is not None and seat.worker == 0:
-                    background.start_soon(_serve_admin, config, seat, stores, stores.cache)
                 access_log = AccessLog(stream)
                 background.start_soon(access_log.run)
                 work = Work(seat.meters)
@@ -85,13 +82,6 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
             if stores is not None:
                 with trio.CancelScope(shield=True):
                     await stores.aclose()
-
-
-async def _serve_admin(config: Config, seat: Seat, stores: Stores, cache: NodeCache) -> None:
-    from s3proxy.node.admin import serve_cache_commands  # noqa: PLC0415 (hypercorn, which a node without cache spares)
-
-    port = seat.sockets[0].getsockname()[1]
-    await serve_cache_commands(config.admin, port, stores, cache)
 
 
 def _settings(config: Config, seat: Seat) -> Settings:

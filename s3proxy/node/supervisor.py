@@ -1,170 +1,314 @@
-"""Keeps the workers of a node alive: starts them, replaces those that die, ends them together.
+"""Keeps the processes of a node: starts them, replaces those that die, replaces them all on demand, ends them together.
 
-The supervisor serves nobody. It holds the listening sockets, so that connections wait in the kernel while a worker is
-replaced, and the locks of the tiers.
+The supervisor serves nobody. It holds the listening sockets, so that connections wait in the kernel while processes
+come and go, and the locks of the tiers.
 """
 
 import os
 import signal
-import socket
-import sys
-from pathlib import Path
-from subprocess import PIPE
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 import trio
 
-import s3proxy
-from s3proxy.config import Config
+from s3proxy.config import Config, ConfigError
+from s3proxy.node import systemd
 from s3proxy.node.commons import Commons
 from s3proxy.node.failures import StartError
-from s3proxy.node.listening import announce
-from s3proxy.node.seating import FAILED, READY, encode_seat, inherited
+from s3proxy.node.listening import Listening, announce
+from s3proxy.node.process import Process
+from s3proxy.node.reloading import check_reload
+from s3proxy.node.seating import Place, encode_seat, inherited
 from s3proxy.telemetry import log_error
 
-_MODULE = "s3proxy.node.worker"
-_MOST_FAILED_STARTS: Final = 5
+_WORKER: Final = "s3proxy.node.worker"
+_ADMIN: Final = "s3proxy.node.admin_worker"
+
+_MOST_FAILURES: Final = 5
+_SOON_SECONDS: Final = 30.0
+"""A worker that dies sooner than this after its start, so many times in a row, is not started again."""
+
 _FIRST_PAUSE_SECONDS = 0.1
-_LEAST_SECONDS: Final = 1.0
+_MOST_PAUSE_SECONDS: Final = 30.0
+_LEAST_SECONDS: Final = 0.9
 """From one start of a worker to the next, lest one that dies as soon as it serves takes a whole core."""
 
-_GRACE_SECONDS: Final = 5.0
-"""For workers to end, beyond the time that their requests have."""
+_START_SECONDS: Final = 60.0
+"""For a process to get ready."""
 
-_LINE_BYTES: Final = 65_536
-_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_GRACE_SECONDS: Final = 5.0
+"""For processes to end, beyond the time that their requests have."""
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
+
+
+def _free_rows() -> tuple[trio.MemorySendChannel[int], trio.MemoryReceiveChannel[int]]:
+    return trio.open_memory_channel[int](2)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Post:
+    """What one process after the other fills."""
+
+    number: int
+    name: str
+    module: str
+    is_vital: bool
+    """Whether the node serves nobody without it."""
+    serving: Process | None = None
+    failures: int = 0
+    """Processes that have died soon after their start, in a row."""
+    changing: trio.Lock = field(default_factory=trio.Lock)
+    rows: tuple[trio.MemorySendChannel[int], trio.MemoryReceiveChannel[int]] = field(default_factory=_free_rows)
+    """Those of the shared tables that no process has."""
 
 
 class Supervisor:
-    """The workers of one node.
+    """The processes of one node.
 
     Args:
         config: of the node.
-        commons: what the workers have in common.
-        sockets: listening; taken over.
-        workers: how many.
+        commons: what the processes have in common.
+        listening: the sockets.
+        workers: how many serve.
+        reread: gives the configuration as it is now, checked; raises ConfigError or StartError.
     """
 
-    def __init__(self, config: Config, commons: Commons, sockets: list[socket.socket], *, workers: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        commons: Commons,
+        listening: Listening,
+        *,
+        workers: int,
+        reread: Callable[[], Config] | None = None,
+    ) -> None:
         self._config = config
         self._commons = commons
-        self._sockets = sockets
+        self._listening = listening
         self._workers = workers
-        self._processes: dict[int, trio.Process] = {}
-        self._ready: set[int] = set()
+        self._reread = reread or (lambda: config)
+        self._posts = _posts(workers, has_admin=bool(listening.admin))
+        self._processes: set[Process] = set()
+        self._asked: set[signal.Signals] = set()
+        self._is_asked = trio.Event()
         self._is_announced = False
         self._is_stopping = False
+        self._nursery: trio.Nursery
 
     async def run(self) -> None:
-        """Run the workers until SIGTERM or SIGINT, and then until they have drained.
+        """Run the processes until SIGTERM or SIGINT, and then until they have drained.
+
+        SIGHUP replaces them with ones that have the configuration as it is then, SIGUSR2 with ones of the program as it
+        is then.
 
         Raises:
-            StartError: a worker cannot be started, or dies at its start again and again.
+            StartError: a worker cannot be started, or dies soon after its start again and again.
         """
-        try:
-            async with trio.open_nursery() as nursery:
-                workers = trio.CancelScope()
-                nursery.start_soon(self._stop_on_signal, workers)
-                with workers:
-                    async with trio.open_nursery() as keepers:
-                        for number in range(self._workers):
-                            keepers.start_soon(self._keep, number)
-                nursery.cancel_scope.cancel()
-        finally:
-            self._close_sockets()
+        with trio.open_signal_receiver(*_SIGNALS) as signals:
+            async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self._reload_when_asked)
+                self._nursery.start_soon(self._feed_watchdog)
+                for post in self._posts:
+                    self._nursery.start_soon(self._keep, post)
+                async for number in signals:
+                    if number in (signal.SIGTERM, signal.SIGINT):
+                        break
+                    self._asked.add(signal.Signals(number))
+                    self._is_asked.set()
+                await self._stop()
+                self._nursery.cancel_scope.cancel()
 
-    async def _stop_on_signal(self, workers: trio.CancelScope) -> None:
-        with trio.open_signal_receiver(*_STOP_SIGNALS) as signals:
-            async for _ in signals:
-                self._is_stopping = True
-                self._close_sockets()  # whoever comes now is refused, and does not wait for nobody
-                for process in self._processes.values():
-                    process.send_signal(signal.SIGTERM)
-                workers.deadline = trio.current_time() + self._config.server.drain_seconds + _GRACE_SECONDS
+    # The end
 
-    def _close_sockets(self) -> None:
-        for each in self._sockets:
-            each.close()
+    async def _stop(self) -> None:
+        self._commons.pulse.begin_draining()
+        systemd.notify(systemd.STOPPING, systemd.status("draining"))
+        await trio.sleep(self._config.server.readiness_seconds)
+        self._is_stopping = True
+        self._listening.close_data()  # whoever comes now is refused, and does not wait for nobody
+        vital = {post.number for post in self._posts if post.is_vital}
+        # The admin process is the last to go: until then it says that the node is draining.
+        await self._end({each for each in self._processes if each.number in vital}, self._config.server.drain_seconds)
+        await self._end(set(self._processes), 0)
 
-    async def _keep(self, number: int) -> None:
-        """Run one worker after the other."""
-        failed_starts = 0
+    async def _end(self, processes: set[Process], seconds: float) -> None:
+        for each in processes:
+            each.tell_to_end()
+        with trio.move_on_after(seconds + _GRACE_SECONDS):
+            for each in processes:
+                await each.ended.wait()
+
+    # One process after the other
+
+    async def _keep(self, post: _Post) -> None:
+        """Have one process at a post, always."""
         while not self._is_stopping:
-            begun = trio.current_time()
-            reason = await self._run_one(number)
+            async with post.changing:
+                if post.serving is None or post.serving.ended.is_set():
+                    await self._fill(post)
+            if post.serving is not None:
+                await post.serving.ended.wait()
+                self._note_end(post, post.serving)
+                await trio.sleep_until(post.serving.begun + _LEAST_SECONDS)
+
+    async def _fill(self, post: _Post) -> None:
+        """Start processes until one is ready."""
+        while not self._is_stopping:
+            process = await self._start(post, self._config)
+            if process.is_ready:
+                self._appoint(post, process)
+                return
             if self._is_stopping:
                 return
-            if number in self._ready:
-                self._ready.discard(number)
-                failed_starts = 0
-                log_error(f"worker {number} {reason}; starting another")
-                await trio.sleep_until(begun + _LEAST_SECONDS)
-                continue
-            failed_starts += 1
-            if not self._is_announced and reason.startswith("failed"):
-                raise StartError(reason.removeprefix("failed: "))
-            if failed_starts == _MOST_FAILED_STARTS:
-                raise StartError(f"worker {number} did not start {failed_starts} times in a row; the last one {reason}")
-            log_error(f"worker {number} {reason} before it was ready; trying again")
-            await trio.sleep(_FIRST_PAUSE_SECONDS * 2**failed_starts)
+            if not self._is_announced and process.failure:
+                raise StartError(process.failure)
+            self._count_failure(post, process)
+            log_error(f"{post.name} {process.reason} before it was ready; trying again")
+            self._announce_when_ready()
+            await trio.sleep(min(_FIRST_PAUSE_SECONDS * 2**post.failures, _MOST_PAUSE_SECONDS))
 
-    async def _run_one(self, number: int) -> str:
-        """Run a worker to its end; how that was, in words."""
-        process = await trio.lowlevel.open_process(
-            [sys.executable, "-P", "-m", _MODULE],
-            stdin=PIPE,
-            stdout=PIPE,
-            pass_fds=inherited(self._commons, self._sockets),
-            env={**os.environ, "PYTHONPATH": _python_path()},
+    async def _start(self, post: _Post, config: Config) -> Process:
+        """Start a process; gives it when it is ready, or has ended."""
+        process = Process(post.number, await post.rows[1].receive())
+        self._commons.pulse.forget(process.row)
+        self._processes.add(process)
+        self._nursery.start_soon(self._run, post, process, config)
+        with trio.move_on_after(_START_SECONDS):
+            await process.settled.wait()
+        if not process.settled.is_set():
+            process.kill(f"was not ready in {_START_SECONDS:.0f} seconds")
+        if not process.is_ready:
+            await process.ended.wait()
+        return process
+
+    async def _run(self, post: _Post, process: Process, config: Config) -> None:
+        listening = self._listening
+        place = Place(
+            worker=post.number,
+            workers=self._workers,
+            row=process.row,
+            sockets=listening.data if post.is_vital else (),
+            admin_sockets=() if post.is_vital else listening.admin,
         )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._processes[number] = process
+        if self._is_stopping:
+            process.tell_to_end()
         try:
-            async with process.stdin, process.stdout:
-                if self._is_stopping:
-                    process.send_signal(signal.SIGTERM)
-                failure = await self._attend(number, process.stdin, process.stdout)
-                code = await process.wait()
+            descriptors = inherited(self._commons, [*place.sockets, *place.admin_sockets])
+            await process.run(post.module, encode_seat(config, self._commons, place), descriptors)
         finally:
-            del self._processes[number]
-            with trio.CancelScope(shield=True):
-                if process.returncode is None:
-                    process.kill()
-                await process.wait()
-        return f"failed: {failure}" if failure else _words_of(code)
+            self._processes.discard(process)
+            post.rows[0].send_nowait(process.row)
 
-    async def _attend(self, number: int, seat: trio.abc.SendStream, reports: trio.abc.ReceiveStream) -> str:
-        """Seat a worker, and listen to it to its end.
+    def _appoint(self, post: _Post, process: Process) -> None:
+        post.serving = process
+        self._commons.pulse.set_serving(post.number, process.pid)
+        self._announce_when_ready()
 
-        Returns:
-            Why it cannot start, or nothing.
-        """
-        try:
-            await seat.send_all(
-                encode_seat(self._config, self._commons, self._sockets, worker=number, workers=self._workers)
+    def _note_end(self, post: _Post, process: Process) -> None:
+        if post.serving is not process or self._is_stopping:
+            return
+        self._commons.pulse.set_serving(post.number, None)
+        log_error(f"{post.name} {process.reason}; starting another")
+        if process.has_done_as_told or trio.current_time() - process.begun > _SOON_SECONDS:
+            post.failures = 0
+        else:
+            self._count_failure(post, process)
+
+    def _count_failure(self, post: _Post, process: Process) -> None:
+        post.failures += 1
+        if post.is_vital and post.failures == _MOST_FAILURES:
+            raise StartError(
+                f"{post.name} died {post.failures} times in a row, each time within {_SOON_SECONDS:.0f} seconds of its "
+                f"start; the last one {process.reason}"
             )
-        except trio.BrokenResourceError:
-            return ""  # dead already
-        said = b""
-        while len(said) < _LINE_BYTES and (more := await reports.receive_some()):
-            said += more
-            if said == READY:
-                self._note_ready(number)
-        return said.removeprefix(FAILED).decode(errors="replace").strip() if said.startswith(FAILED) else ""
 
-    def _note_ready(self, number: int) -> None:
-        self._ready.add(number)
-        if len(self._ready) == self._workers and not self._is_announced:
-            self._is_announced = True
-            announce(self._sockets, is_tls=bool(self._config.tls.certificate_file))
+    def _announce_when_ready(self) -> None:
+        if self._is_announced or any(
+            post.serving is None and (post.is_vital or not post.failures) for post in self._posts
+        ):
+            return
+        self._is_announced = True
+        announce(self._listening.data, is_tls=bool(self._config.tls.certificate_file))
+        systemd.notify(systemd.READY, systemd.status(self._serving_words()))
+
+    def _serving_words(self) -> str:
+        return f"serving with {self._workers} worker{'s' if self._workers > 1 else ''}"
+
+    # Replacing them all
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._is_asked.wait()
+            self._is_asked = trio.Event()
+            asked, self._asked = self._asked, set()
+            systemd.notify(*systemd.reloading(), systemd.status("replacing workers"))
+            refusal = await self._reload(is_config_asked=signal.SIGHUP in asked)
+            if refusal:
+                log_error(f"reload refused: {refusal}; going on as before")
+            words = f"{self._serving_words()}; {f'the last reload was refused: {refusal}' if refusal else 'reloaded'}"
+            systemd.notify(systemd.READY, systemd.status(words))
+
+    async def _reload(self, *, is_config_asked: bool) -> str:
+        """Replace every process; why that was refused, or nothing."""
+        before = self._config
+        try:
+            if is_config_asked:
+                config = self._reread()
+                check_reload(before, config)
+                self._config = config
+        except (ConfigError, StartError) as error:
+            return str(error)
+        replaced: list[_Post] = []
+        for post in self._posts:
+            if reason := await self._replace(post):
+                self._config = before
+                for each in replaced if is_config_asked else ():
+                    await self._replace(each)
+                return f"{post.name} {reason}"
+            replaced.append(post)
+        return ""
+
+    async def _replace(self, post: _Post) -> str:
+        """Start a process, and when it is ready end the one before it; why that was not possible, or nothing."""
+        async with post.changing:
+            process = await self._start(post, self._config)
+            if not process.is_ready:
+                return process.reason
+            old = post.serving
+            self._appoint(post, process)
+        if old is not None:
+            self._nursery.start_soon(self._end_old, old, self._config.server.drain_seconds)
+        return ""
+
+    async def _end_old(self, process: Process, drain_seconds: float) -> None:
+        await self._end({process}, drain_seconds)
+        if not process.ended.is_set():
+            process.kill("did not end in time")
+
+    # The watchdog
+
+    async def _feed_watchdog(self) -> None:
+        """Tell the service manager that all is well for as long as every event loop goes round."""
+        period = systemd.watchdog_seconds(os.environ)
+        while period is not None:
+            if self._is_stopping or all(self._is_alive(post.serving, period / 2) for post in self._posts):
+                systemd.notify(systemd.WATCHDOG)
+            await trio.sleep(period / 4)
+
+    def _is_alive(self, process: Process | None, seconds: float) -> bool:
+        """Whether a process gives beats; one that has ended is being replaced, which has bounds of its own."""
+        if process is None or process.ended.is_set():
+            return True
+        return self._commons.pulse.silent_seconds(process.row) < seconds
 
 
-def _python_path() -> str:
-    """Where this very code is, whatever directory the node was started in."""
-    own = str(Path(s3proxy.__file__).parent.parent)
-    return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH")])])
-
-
-def _words_of(code: int) -> str:
-    return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+def _posts(workers: int, *, has_admin: bool) -> list[_Post]:
+    posts = [_Post(number=each, name=f"worker {each}", module=_WORKER, is_vital=True) for each in range(workers)]
+    if has_admin:
+        posts.append(_Post(number=workers, name="the admin process", module=_ADMIN, is_vital=False))
+    for post in posts:
+        for row in (post.number, post.number + workers + 1):
+            post.rows[0].send_nowait(row)
+    return posts

@@ -5,6 +5,7 @@ lives. On its standard output it says ``ready`` when it accepts connections, or 
 """
 
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -13,6 +14,7 @@ import trio
 from s3proxy.config import Config
 from s3proxy.node.commons import Seat
 from s3proxy.node.failures import StartError, first_failure
+from s3proxy.node.pulse import beat_forever
 from s3proxy.node.seating import FAILED, READY, take_seat
 from s3proxy.node.serve import serve
 
@@ -22,9 +24,11 @@ Serving = Callable[[Config, Seat, Callable[[], None]], Awaitable[None]]
 
 def main(serving: Serving = serve) -> int:
     """Serve until told to stop; returns the exit code."""
-    config, seat = take_seat(sys.stdin.buffer.readline())
+    for meant_for_supervisor in (signal.SIGHUP, signal.SIGUSR2):  # a terminal sends the former to all
+        signal.signal(meant_for_supervisor, signal.SIG_IGN)
     failure = None
     try:
+        config, seat = take_seat(sys.stdin.buffer.readline())
         trio.run(_serve, serving, config, seat)
     except* StartError as failures:
         failure = first_failure(failures)
@@ -37,6 +41,7 @@ def main(serving: Serving = serve) -> int:
 async def _serve(serving: Serving, config: Config, seat: Seat) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_end_with_supervisor, nursery.cancel_scope)
+        nursery.start_soon(beat_forever, seat.pulse)
         await serving(config, seat, _say_ready)
         nursery.cancel_scope.cancel()
 

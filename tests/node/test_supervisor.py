@@ -10,7 +10,7 @@ from s3proxy.config import Config
 from s3proxy.node import supervisor
 from s3proxy.node.commons import made
 from s3proxy.node.failures import StartError, first_failure
-from s3proxy.node.listening import listen
+from s3proxy.node.listening import listening
 from s3proxy.node.supervisor import Supervisor
 from tests.node.configuring import configured
 from tests.stores.local.leftovers import open_descriptors
@@ -18,7 +18,7 @@ from tests.stores.local.leftovers import open_descriptors
 
 def without_its_root(root: Path) -> Config:
     """What no worker can start with."""
-    config = configured(root)
+    config = configured(root, server={"listen": "127.0.0.1:0"}, admin={"listen": ""})
     root.rmdir()
     return config
 
@@ -27,9 +27,9 @@ async def supervise(root: Path, *, workers: int = 2) -> None:
     """Run a supervisor until it fails."""
     config = without_its_root(root)
     with made(config, workers) as commons:
-        sockets = await listen("127.0.0.1:0")
         with trio.fail_after(30):
-            await Supervisor(config, commons, sockets, workers=workers).run()
+            async with listening(config) as sockets:
+                await Supervisor(config, commons, sockets, workers=workers).run()
 
 
 async def failure_of(root: Path) -> str:
@@ -56,11 +56,12 @@ async def test_worker_that_dies_at_its_start_again_and_again_ends_the_node(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(supervisor, "_MODULE", "tests.node.dying")
+    monkeypatch.setattr(supervisor, "_WORKER", "tests.node.dying")
     said = await failure_of(tmp_path / "root")
-    assert "did not start 5 times in a row; the last one ended with code 7" in said
+    assert "died 5 times in a row, each time within 30 seconds of its start; the last one ended with code 7" in said
     assert capsys.readouterr().err.count("before it was ready; trying again") >= 4
 
 
-def test_worker_is_started_by_its_module() -> None:
-    assert importlib.util.find_spec(supervisor._MODULE) is not None
+@pytest.mark.parametrize("module", [supervisor._WORKER, supervisor._ADMIN])
+def test_process_is_started_by_its_module(module: str) -> None:
+    assert importlib.util.find_spec(module) is not None
