@@ -1,6 +1,7 @@
 """Programs over TLS: boto3 as it is, with certificates on one side and on both."""
 
 import hashlib
+import signal
 import ssl
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from botocore.exceptions import ConnectionClosedError, SSLError
 
 from tests.certificates import Certified, certify
 from tests.integration.assertions import S3Client
-from tests.integration.watched import ANN
+from tests.integration.watched import ANN, wait_until
 from tests.server import Server, Settings, started
 
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
@@ -127,6 +128,32 @@ def test_least_version_is_kept_to(certified: Certified, tmp_path: Path) -> None:
         pytest.raises(urllib.error.URLError, match="PROTOCOL_VERSION"),
     ):
         urllib.request.urlopen(f"https://localhost:{server.port}/", context=context)
+
+
+def served(server: Server) -> str:
+    """The certificate that a connection begins with."""
+    return ssl.get_server_certificate(("127.0.0.1", server.port), timeout=10)
+
+
+def test_certificate_is_read_again_on_sighup_unless_it_cannot_be_used(tmp_path: Path) -> None:
+    before = certify(tmp_path, "localhost")
+    (tmp_path / "next").mkdir()
+    after = certify(tmp_path / "next", "localhost")
+    with started(tmp_path / "root", tmp_path / "scratch", users=(ANN,), settings=settings(before)) as server:
+        first = served(server)
+        assert first in before.certificate.read_text()
+
+        before.key.write_text("half of a key")
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "tls.key_file" in server.logs[1].read_text(), seconds=10)
+        assert f'reload refused: tls.key_file = "{before.key}": must be the key of' in server.logs[1].read_text()
+        assert served(server) == first
+
+        before.key.write_text(after.key.read_text())
+        before.certificate.write_text(after.certificate.read_text())
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: served(server) != first, seconds=10)
+        assert served(server) in after.certificate.read_text()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
