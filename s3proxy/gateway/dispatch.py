@@ -16,6 +16,8 @@ async def dispatch(  # noqa: C901, PLR0912, PLR0915 (a table, with one entry for
     region: str,
     verified: VerifiedRequest,
     operation: model.Operation,
+    *,
+    outcomes: dict[str, str],
 ) -> Response:
     """Carry out an operation that was authorised; the ones that a node serves most come first.
 
@@ -25,6 +27,7 @@ async def dispatch(  # noqa: C901, PLR0912, PLR0915 (a table, with one entry for
         region: of this server.
         verified: who asks.
         operation: what for.
+        outcomes: filled by DeleteObjects: key -> error code, or ``-`` where it was deleted.
 
     Raises:
         S3Error: the operation failed.
@@ -46,7 +49,7 @@ async def dispatch(  # noqa: C901, PLR0912, PLR0915 (a table, with one entry for
             await store.delete_object(operation)
             return responses.no_content()
         case model.DeleteObjects():
-            return await writing.delete_objects(store, operation)
+            return await writing.delete_objects(store, operation, outcomes)
         case model.CopyObject():
             return responses.copy_object(await store.copy_object(operation))
         case model.GetObjectAttributes():

@@ -13,10 +13,11 @@ from functools import partial
 import trio
 
 from s3proxy.body import Origin
-from s3proxy.gateway.authenticate import Authenticator
-from s3proxy.gateway.authorize import authorize, authorize_source
+from s3proxy.gateway.authenticate import Authenticator, VerifiedRequest
+from s3proxy.gateway.authorize import ReadableObjects, authorize, authorize_source
 from s3proxy.gateway.dispatch import dispatch
 from s3proxy.gateway.pacing import Pacing
+from s3proxy.gateway.recording import audit, detail_of
 from s3proxy.gateway.slow_answers import answer_in_time
 from s3proxy.gateway.xml_body import receive_xml
 from s3proxy.http1.messages import ConnectionLostError, Header, Request, Response, Sent
@@ -30,7 +31,7 @@ from s3proxy.s3.cors import refuse_preflight
 from s3proxy.s3.errors import ErrorCode, S3Error
 from s3proxy.s3.requests import BodyKind, RequestText, find_route, header_fields
 from s3proxy.stores.base import ObjectStore, StoreUnavailableError
-from s3proxy.telemetry import Access, AccessLog, current_client, log_error
+from s3proxy.telemetry import Access, AccessLog, AuditLog, current_client, current_request, log_error
 
 _SLOW = (model.CompleteMultipartUpload, model.CopyObject, model.UploadPartCopy)
 _CLIENT_GONE = 499  # nginx's status for what was never answered; only ever in the access log
@@ -69,6 +70,8 @@ class Settings:
     """How fast bodies are sent at most."""
     proxies: Proxies | None = None
     """Whose X-Forwarded-For is believed; nobody's when None."""
+    audit_log: AuditLog | None = None
+    """Told of changes before they are acknowledged, and of refusals."""
 
 
 def _missing_name(code: ErrorCode, access: Access) -> dict[str, str]:
@@ -107,6 +110,7 @@ class Gateway:
         self._authenticator = authenticator
         self._settings = settings
         self._access_log = access_log
+        self._audit_log = settings.audit_log or AuditLog(None)
         self._jobs = jobs
         self._work = work or Work()
         self._host_id = settings.host_id
@@ -126,14 +130,18 @@ class Gateway:
             request_id=f"{next(self._request_ids):016X}",
             started=time.monotonic(),
         )
+        current_request.set(access.request_id)
         self._work.begin()
         try:
             response = await self._serve(request, access)
         except ConnectionLostError:
+            await self._audit(access, _CLIENT_GONE)
             self._finish(request, access, Response(_CLIENT_GONE, []), None, Sent(0, is_complete=False))
             raise
         except Exception as error:
             response = self._error(error, access)
+        if not access.is_going_on:
+            await self._audit(access, response.status)
         source = None if isinstance(response.body, bytes) else _TOTALS.get(response.body.origin)
         if self._settings.pacing is not None:
             self._settings.pacing.slow_down(response)
@@ -143,9 +151,19 @@ class Gateway:
         return response
 
     def _finish(self, request: Request, access: Access, response: Response, source: Total | None, sent: Sent) -> None:
-        self._access_log.write(access, response.status, sent.body_bytes, is_complete=sent.is_complete)
+        if self._access_log.wants_detail:
+            detail = detail_of(access, request, response)
+            self._access_log.write(
+                access, response.status, sent.body_bytes, is_complete=sent.is_complete, detail=detail
+            )
+        else:
+            self._access_log.write(access, response.status, sent.body_bytes, is_complete=sent.is_complete)
         received = request.body.received_bytes
         self._work.finish(access, response.status, response.begun_at, sent.body_bytes, received, source)
+
+    async def _audit(self, access: Access, status: int) -> None:
+        if self._audit_log.is_on:
+            await audit(self._audit_log, access, status)
 
     def error_response(self, status: int, reason: str) -> Response:
         """The answer to what never became a request, or broke the handling of one."""
@@ -186,17 +204,33 @@ class Gateway:
         xml = await receive_xml(verified, route) if route.body is BodyKind.XML else b""
         operation = route.parse(RequestText(address, fields, xml))
         if isinstance(operation, model.CopyObject | model.UploadPartCopy):
+            access.source = f"/{operation.source.bucket}/{operation.source.key}"
             operation = await authorize_source(verified, operation, self._store)
         if not isinstance(operation, _SLOW):
-            return await dispatch(self._store, objects, self._settings.region, verified, operation)
+            return await self._dispatch(objects, verified, operation, access)
+
+        access.is_going_on = True
 
         async def work() -> Response:
             try:
-                return await dispatch(self._store, objects, self._settings.region, verified, operation)
+                response = await self._dispatch(objects, verified, operation, access)
             except Exception as error:
-                return self._error(error, access)
+                response = self._error(error, access)
+            await self._audit(access, response.status)
+            return response
 
         return await answer_in_time(self._jobs, work)
+
+    async def _dispatch(
+        self,
+        objects: ObjectStore | ReadableObjects,
+        verified: VerifiedRequest,
+        operation: model.Operation,
+        access: Access,
+    ) -> Response:
+        return await dispatch(
+            self._store, objects, self._settings.region, verified, operation, outcomes=access.outcomes
+        )
 
     def _error(self, error: Exception, access: Access) -> Response:
         failure = self._failure(error, access)
@@ -225,13 +259,14 @@ class Gateway:
         )
 
     def _failure(self, error: Exception, access: Access) -> S3Error:
+        about = {"operation": access.operation, "resource": access.resource}
         if isinstance(error, S3Error):
             if error.code.status >= 500 and error.__cause__ is not None:
-                log_error(f"request {access.request_id}: {error}: {error.__cause__!r}")
+                log_error(f"{error}: {error.__cause__!r}", **about)
             error.detail = {**error.detail, **_missing_name(error.code, access)}
             return error
         if isinstance(error, StoreUnavailableError):
-            log_error(f"request {access.request_id}: the store is unavailable: {error}")
+            log_error(f"the store is unavailable: {error}", **about)
             return S3Error(ErrorCode.SLOW_DOWN)
-        log_error(f"request {access.request_id}: internal error", error)
+        log_error("internal error", error, **about)
         return S3Error(ErrorCode.INTERNAL_ERROR)

@@ -30,15 +30,18 @@ async def upload_part(store: ObjectStore, verified: VerifiedRequest, operation: 
     return responses.upload_part(await store.upload_part(operation, body))
 
 
-async def delete_objects(store: ObjectStore, operation: model.DeleteObjects) -> Response:
+async def delete_objects(store: ObjectStore, operation: model.DeleteObjects, told: dict[str, str]) -> Response:
     """Delete one by one; each object has its own outcome.
 
-    The longest keys go first, so that what lies below ``dir/`` is gone before ``dir/`` itself (Hadoop's habit).
+    The longest keys go first, so that what lies below ``dir/`` is gone before ``dir/`` itself (Hadoop's habit). What
+    became of each key is ``told``: its error code, or ``-``.
     """
     outcomes: dict[int, S3Error | None] = {}
     order = sorted(range(len(operation.objects)), key=lambda index: -len(operation.objects[index].key))
     for index in order:
-        outcomes[index] = await _delete_one(store, operation.bucket, operation.objects[index])
+        entry = operation.objects[index]
+        outcomes[index] = error = await _delete_one(store, operation.bucket, entry)
+        told[entry.key] = "-" if error is None else error.code.wire_name
     return responses.delete_objects(
         operation, ((entry, outcomes[index]) for index, entry in enumerate(operation.objects))
     )

@@ -6,7 +6,7 @@ As JSON a line holds what a trace for a cache needs: ``operation``, ``bucket``, 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import trio
@@ -36,6 +36,8 @@ class Access:
     error: str = "-"
     source: str = ""
     """Of a copy: ``/bucket/key``."""
+    outcomes: dict[str, str] = field(default_factory=dict)
+    """Of a request for several keys: key -> error code, or ``-``."""
     is_going_on: bool = False
     """Its outcome is known only after its answer has begun."""
 

@@ -89,7 +89,7 @@ def is_journal(descriptor: int) -> bool:
     return stat.S_ISSOCK(status.st_mode) and (device, inode) == (str(status.st_dev), str(status.st_ino))
 
 
-def log_error(message: str, error: BaseException | None = None, **fields: object) -> None:
+def log_error(message: str, error: BaseException | None = None, /, **fields: object) -> None:
     """Say what an operator should know, with the traceback of ``error`` and what it is about in ``fields``."""
     recent_errors.append((time.time_ns() / 1e9, redacted(message)[:_MOST_MESSAGE]))
     _say("error", message, error, fields)
