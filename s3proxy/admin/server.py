@@ -5,8 +5,9 @@ answer may wait for its reader.
 """
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import trio
@@ -31,11 +32,12 @@ _TURNED_AWAY: Final = (
 )
 
 
-async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket]) -> None:
-    """Serve ``app`` on listening sockets until cancelled; then every connection is closed at once.
+async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket], draining: trio.Event) -> None:
+    """Serve ``app`` on listening sockets until ``draining``, and then until all requests are finished.
 
-    hypercorn's own ``serve`` is not used: an error in a connection would end the process, and it sends under a shield,
-    so a client that stopped reading would keep the process from ending.
+    When it is cancelled, every connection is closed at once. hypercorn's own ``serve`` is not used: an error in a
+    connection would end the process, and it sends under a shield, so a client that stopped reading would keep the
+    process from ending.
 
     *Closes:* the sockets.
     """
@@ -56,13 +58,24 @@ async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket]) -> N
             streams.discard(stream)
             stream.socket.close()
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, serve_connection, listeners)
-        try:
-            await trio.sleep_forever()
-        finally:
-            for stream in streams:
-                stream.socket.close()  # wakes whoever sends on it, shield or not
+    async with trio.open_nursery() as closing:
+        closing.start_soon(_close_when_cancelled, streams)
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as accepting:
+                accept = partial(trio.serve_listeners, handler_nursery=connections)
+                accepting.start_soon(accept, serve_connection, listeners)
+                await draining.wait()
+                accepting.cancel_scope.cancel()
+            await context.terminated.set()  # idle connections are closed, others after their request
+        closing.cancel_scope.cancel()
+
+
+async def _close_when_cancelled(streams: Iterable[trio.SocketStream]) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        for stream in streams:
+            stream.socket.close()  # wakes whoever sends on it, shield or not
 
 
 class _Connection(TCPServer):

@@ -4,14 +4,12 @@ It has stores and tiers as a worker has, so that it sees what clients see, but s
 to do, workers go on as before.
 """
 
-import os
+import ipaddress
 import signal
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Never
+from typing import Final
 
 import trio
 
@@ -20,26 +18,24 @@ from s3proxy.admin.browsing import Browser
 from s3proxy.admin.cache_commands import cache_commands, refused_commands
 from s3proxy.admin.command import Command
 from s3proxy.admin.guard import Guard
-from s3proxy.admin.routes import command_routes, routes_of
+from s3proxy.admin.routes import routes_of
 from s3proxy.admin.server import serve_admin
-from s3proxy.admin.socket_paths import SocketPathError, place
-from s3proxy.admin.unix_socket import ListenError, listening
 from s3proxy.config import AdminConfig, Config, split_address
 from s3proxy.node.cache_view import CacheView
-from s3proxy.node.caching import NodeCache
 from s3proxy.node.commons import Seat, geometry_of
+from s3proxy.node.failures import StartError
 from s3proxy.node.names import Names
 from s3proxy.node.node_view import NodeView
 from s3proxy.node.reporting import report_failures
 from s3proxy.node.storage_view import StorageView
 from s3proxy.node.stores import Stores
-from s3proxy.telemetry import log_error
 
-_RETRY_SECONDS = 1.0
+_LAST_SECONDS: Final = 1.0
+"""For requests to be finished when the node ends. A command would take longer, and can be given again."""
 
 
 async def serve_admin_plane(config: Config, seat: Seat, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT.
+    """Serve until SIGTERM or SIGINT, and then until requests are finished; commands are given some time.
 
     Args:
         config: of the node.
@@ -47,18 +43,16 @@ async def serve_admin_plane(config: Config, seat: Seat, on_ready: Callable[[], N
         on_ready: called when connections are accepted.
 
     Raises:
-        StartError: a store is missing.
+        StartError: a store is missing, or the service manager has opened to a network what has no token.
     """
+    _check_sockets(seat, config.admin)
     stores = None
     try:
         async with trio.open_nursery() as background:
             stores = await Stores.open(_without_prefetch(config), seat, background)
             for job in stores.jobs:
                 background.start_soon(job)
-            _start(background, config, seat, stores)
-            on_ready()
-            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                await anext(signals)
+            await _serve(config, seat, stores, on_ready)
             background.cancel_scope.cancel()
     finally:
         if stores is not None:
@@ -66,17 +60,28 @@ async def serve_admin_plane(config: Config, seat: Seat, on_ready: Callable[[], N
                 await stores.aclose()
 
 
-def _start(nursery: trio.Nursery, config: Config, seat: Seat, stores: Stores) -> None:
+async def _serve(config: Config, seat: Seat, stores: Stores, on_ready: Callable[[], None]) -> None:
     names = Names(stores.routes, stores.identity_of)
     storage = StorageView(stores, names, geometry_of(config))
-    node = NodeView(config, seat, stores, names, is_draining=lambda: False)
+    node = NodeView(config, seat, stores, names)
     routes = routes_of(node, Browser(storage), _commands(stores, names, storage))
-    nursery.start_soon(node.run)
-    nursery.start_soon(report_failures, seat.reports)
-    for each in seat.admin_sockets:
-        # Those who may open the Unix socket need no token, and connections on one cannot use up those of the other.
-        guard = None if each.family == socket.AF_UNIX else _guard(config.admin)
-        nursery.start_soon(serve_admin, AdminApp(routes, guard), [each])
+    draining = trio.Event()
+    async with trio.open_nursery() as watching:
+        watching.start_soon(node.run)
+        watching.start_soon(report_failures, seat.reports)
+        with trio.CancelScope() as serving:
+            async with trio.open_nursery() as listeners:
+                for each in seat.admin_sockets:
+                    # Who may open the Unix socket needs no token, and no connection to one uses up those of another.
+                    guard = None if each.family == socket.AF_UNIX else _guard(config.admin)
+                    listeners.start_soon(serve_admin, AdminApp(routes, guard), [each], draining)
+                on_ready()
+                with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                    await anext(signals)
+                draining.set()
+                seconds = _LAST_SECONDS if seat.is_draining else config.server.drain_seconds
+                serving.deadline = trio.current_time() + seconds
+        watching.cancel_scope.cancel()
 
 
 def _commands(stores: Stores, names: Names, storage: StorageView) -> dict[str, Command]:
@@ -86,42 +91,23 @@ def _commands(stores: Stores, names: Names, storage: StorageView) -> dict[str, C
 
 
 def _guard(config: AdminConfig) -> Guard:
-    host, _ = split_address(config.listen, "admin.listen")
-    return Guard(token=config.token, hosts=[host, *config.hosts])
+    return Guard(token=config.token, hosts=[*_names(config.listen), *config.hosts])
+
+
+def _names(listen: str) -> list[str]:
+    return [split_address(listen, "admin.listen")[0]] if listen else []
+
+
+def _check_sockets(seat: Seat, config: AdminConfig) -> None:
+    """The configuration was checked, but the sockets may be the service manager's."""
+    for each in seat.admin_sockets:
+        if each.family == socket.AF_UNIX or config.token:
+            continue
+        host = each.getsockname()[0]
+        if not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+            raise StartError(f"the admin socket on {host} can be reached from elsewhere: set admin.token")
 
 
 def _without_prefetch(config: Config) -> Config:
     """Nobody reads here but ``load``, which is to fetch what it is told to and at the rate that it is told to."""
     return replace(config, cache=replace(config.cache, prefetch_bytes=0))
-
-
-async def serve_cache_commands(config: AdminConfig, port: int, stores: Stores, cache: NodeCache) -> Never:
-    """Answer cache commands until cancelled.
-
-    A socket that cannot be had, as while the worker before this one finishes its requests, is mentioned once and
-    tried again: no client of the data port shall suffer from it.
-
-    Args:
-        config: where the socket is to be.
-        port: of the data, after which the socket is named otherwise.
-        stores: of this worker.
-        cache: which it has.
-    """
-    names = Names(stores.routes, stores.identity_of)
-    view = CacheView(cache, stores.store, names, partial(_is_cached, stores))
-    app = AdminApp(command_routes(cache_commands(view)))
-    is_mentioned = False
-    while True:
-        try:
-            path = Path(config.socket) if config.socket else place(port, os.environ)
-            with listening(path) as sock:
-                await serve_admin(app, [sock])
-        except (ListenError, SocketPathError) as error:
-            if not is_mentioned:
-                log_error(f"no cache commands: {error}")
-            is_mentioned = True
-        await trio.sleep(_RETRY_SECONDS)
-
-
-def _is_cached(stores: Stores, bucket: str) -> bool:
-    return stores.is_cached(stores.routes.mount_of(bucket))

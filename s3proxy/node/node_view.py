@@ -20,7 +20,6 @@ from s3proxy.cache.tier import Tier
 from s3proxy.config import Config
 from s3proxy.metrics.activity import merged
 from s3proxy.metrics.exposition import CONTENT_TYPE, NodeUse, TierUse, exposition
-from s3proxy.metrics.meters import Reading
 from s3proxy.metrics.processes import birth_of, use_of
 from s3proxy.node.commons import Seat
 from s3proxy.node.names import Names
@@ -49,15 +48,11 @@ class NodeView:
         seat: of this process.
         stores: of this process.
         names: of what is cached.
-        is_draining: whether the node has been told to stop.
     """
 
-    def __init__(
-        self, config: Config, seat: Seat, stores: Stores, names: Names, *, is_draining: Callable[[], bool]
-    ) -> None:
+    def __init__(self, config: Config, seat: Seat, stores: Stores, names: Names) -> None:
         self._seat = seat
         self._names = names
-        self._is_draining = is_draining
         self._about = _about(config, seat)
         self._tiers: Sequence[Tier] = () if stores.cache is None else stores.cache.tiers
         self._sizes = _sizes(config)
@@ -77,7 +72,11 @@ class NodeView:
 
     def reason_against(self) -> str:
         """Why the node should get no requests; empty when it should."""
-        return self._reason_against(self._seat.meters.read())
+        return reason_against(
+            is_draining=self._seat.is_draining,
+            missing_workers=[number for number, pid in self._serving().items() if pid is None],
+            default_store=self._stores[0][1].health,
+        )
 
     async def state(self) -> NodeState:
         """All that is known."""
@@ -97,12 +96,11 @@ class NodeView:
         return {tier.name: survey(tier, tier.usage.used_bytes(), self._bucket_of) for tier in self._tiers}
 
     def _state(self) -> NodeState:
-        reading = self._seat.meters.read()
         return NodeState(
             about=self._about,
-            reason=self._reason_against(reading),
-            workers=[_worker(number, pid) for number, pid in self._serving(reading).items()],
-            reading=reading,
+            reason=self.reason_against(),
+            workers=[_worker(number, pid) for number, pid in self._serving().items()],
+            reading=self._seat.meters.read(),
             cache_counts=self._cache_counts(),
             tiers=self._tier_states(),
             stores=[_store(under, probe) for under, probe in self._stores],
@@ -110,8 +108,9 @@ class NodeView:
         )
 
     def _metrics(self) -> bytes:
-        reading = self._seat.meters.read()
-        uses = {str(number): use_of(pid) for number, pid in reading.pids.items()}
+        workers = {str(number): pid for number, pid in self._serving().items() if pid is not None}
+        pids = {"supervisor": os.getppid(), "admin": os.getpid(), **workers}
+        uses = {name: use_of(pid) for name, pid in pids.items()}
         healths = {under.name: probe.health for under, probe in self._stores}
         tiers = {
             tier.name: TierUse(used_bytes=tier.used_bytes, size_bytes=tier.size_bytes, is_working=tier.is_working)
@@ -120,9 +119,9 @@ class NodeView:
         use = NodeUse(
             version=self._about.version,
             started_at=self._about.started_at,
-            is_ready=not self._reason_against(reading),
+            is_ready=not self.reason_against(),
             connection_limit=self._about.connection_limit,
-            reading=reading,
+            reading=self._seat.meters.read(),
             cache_counts=self._cache_counts(),
             tiers=tiers,
             stores={name: health.is_reachable for name, health in healths.items() if health.checked_at is not None},
@@ -138,16 +137,10 @@ class NodeView:
     def _sample(self) -> Sample:
         return sample_of(self._seat.meters.read(), self._cache_counts(), self._tier_states())
 
-    def _reason_against(self, reading: Reading) -> str:
-        return reason_against(
-            is_draining=self._is_draining(),
-            missing_workers=[number for number, pid in self._serving(reading).items() if pid is None],
-            default_store=self._stores[0][1].health,
-        )
-
-    def _serving(self, reading: Reading) -> dict[int, int | None]:
+    def _serving(self) -> dict[int, int | None]:
         """The process of each worker; None of one that is missing."""
-        return {number: reading.pids.get(number) for number in range(self._seat.workers)}
+        serving = self._seat.pulse.serving()
+        return {number: serving[number] for number in range(self._seat.workers)}
 
     def _cache_counts(self) -> dict[str, int]:
         return {each.name.lower(): self._seat.shared.total(each) for each in Counter} if self._tiers else {}

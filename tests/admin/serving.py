@@ -15,10 +15,12 @@ from s3proxy.admin.unix_socket import listening
 
 
 @asynccontextmanager
-async def serving(caches: Caches, path: Path) -> AsyncIterator[trio.CancelScope]:
-    """Serve ``caches`` at ``path``; gives what ends the serving."""
+async def serving(caches: Caches, path: Path, draining: trio.Event | None = None) -> AsyncIterator[trio.CancelScope]:
+    """Serve ``caches`` at ``path``; gives what ends the serving at once. ``draining`` ends it in time."""
     with listening(path) as listener:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(serve_admin, AdminApp(command_routes(cache_commands(caches))), [listener])
+            nursery.start_soon(
+                serve_admin, AdminApp(command_routes(cache_commands(caches))), [listener], trio.Event() if draining is None else draining
+            )
             yield nursery.cancel_scope
             nursery.cancel_scope.cancel()

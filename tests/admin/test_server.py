@@ -144,3 +144,20 @@ async def test_server_refuses_a_head_that_is_too_large(tmp_path: Path) -> None:
         with suppress(BrokenPipeError):
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 100_000 + b"\r\n\r\n")
         assert b" 200 " not in (await trio.to_thread.run_sync(read_to_end, client))[:20]
+
+
+async def test_server_that_drains_finishes_requests_and_closes_idle_connections(tmp_path: Path) -> None:
+    caches = FakeCaches({"a": 20 * MIB})
+    caches.fetch_seconds = 0.05
+    draining = trio.Event()
+    with trio.fail_after(10):
+        async with serving(caches, tmp_path / "socket", draining):
+            idle = connected(tmp_path / "socket")
+            client = await trio.to_thread.run_sync(post, tmp_path / "socket", "load")
+            await caches.has_fetched.wait()
+            draining.set()
+            assert await trio.to_thread.run_sync(read_to_end, idle) == b""
+            assert len(caches.fetched) < 20
+            status, lines = await trio.to_thread.run_sync(read_answer, client)
+    assert status == 200
+    assert decode(lines[-1]) == Loaded(objects=1, bytes=20 * MIB, fetched_bytes=20 * MIB, failed=0)

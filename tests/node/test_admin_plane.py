@@ -12,7 +12,6 @@ import pytest
 import trio
 
 from s3proxy.config import Config
-from s3proxy.metrics.meters import Meters
 from s3proxy.node.admin import serve_admin_plane
 from s3proxy.node.commons import Seat, made
 from tests.node.configuring import MIB, all_tiers, configured, opened
@@ -25,12 +24,12 @@ LISTEN = "127.0.0.1:0"
 @asynccontextmanager
 async def plane(config: Config) -> AsyncIterator[int]:
     """Serve it; gives its port."""
-    with made(config, 1) as commons, closing(Meters.create(1)) as meters:
+    with made(config, 1) as commons:
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
         seat = Seat(
             worker=1, workers=1, sockets=(), shared=commons.shared, tiers=commons.tiers, table=commons.table,
-            meters=meters, admin_sockets=[listener],
+            meters=commons.meters, pulse=commons.pulse, admin_sockets=[listener],
         )  # fmt: skip
         ready = trio.Event()
         with trio.fail_after(30):
