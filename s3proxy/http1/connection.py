@@ -133,7 +133,7 @@ class ServerConnection:
             response = self._service.error_response(500, "The response could not be sent.")
             await send_response(self._transport, response, head, keep_alive=False)
             return False
-        return keep_alive and not self._occupancy.is_draining  # which may have begun while it was sent
+        return keep_alive  # as the response said: when draining began while it was sent, the next one says otherwise
 
     async def _answer(self, request: Request) -> Response:
         try:
@@ -185,9 +185,9 @@ class ServerConnection:
         return parse_head(data[:end], limits)
 
     async def _receive_first(self, scope: trio.CancelScope) -> bytes:
-        """Wait for a request in ``scope``, which a graceful end may cancel meanwhile."""
+        """Wait for a request in ``scope``, whose deadline a graceful end may bring nearer meanwhile."""
         if self._occupancy.is_draining:
-            return b""
+            scope.deadline = min(scope.deadline, trio.current_time() + self._service.limits.drain_idle_seconds)
         self._occupancy.idle.add(scope)
         try:
             return await self._transport.receive()

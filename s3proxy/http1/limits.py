@@ -32,5 +32,8 @@ class Limits:
     linger_seconds: float = 2.0
     """For the client to read a last response before the socket is gone: a round trip and some."""
 
+    drain_idle_seconds: float = 1.0
+    """At shutdown, for a request on its way on an idle connection; to close those without one takes as long again."""
+
     drain_seconds: float = 30.0
     """For requests in flight at shutdown; systemd kills after 90 s."""

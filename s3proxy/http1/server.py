@@ -58,6 +58,8 @@ class HttpServer:
         """How many connections came."""
         self.refused = 0
         """Of those, how many were turned away."""
+        self.failed_handshakes = 0
+        """And how many had to be let in and were not."""
 
     def __repr__(self) -> str:
         occupancy = self._occupancy
@@ -96,11 +98,17 @@ class HttpServer:
             connections.cancel_scope.deadline = trio.current_time() + self._limits.drain_seconds
 
     def drain(self) -> None:
-        """Begin the graceful end: accept nothing, close what is idle, let requests in flight finish."""
+        """Begin the graceful end: accept nothing, let requests in flight finish, close what is idle.
+
+        What is idle is closed a moment later: a request may be on its way, and a client that finds its connection
+        closed cannot know whether it was done. If it comes, its answer says that the connection ends with it. Not all
+        are closed in one go, for what arrives meanwhile on the last of ten thousand would be lost.
+        """
         self._occupancy.is_draining = True
         self._accepting.cancel()
-        for scope in self._occupancy.idle:
-            scope.cancel()
+        now, patience, idle = trio.current_time(), self._limits.drain_idle_seconds, self._occupancy.idle
+        for place, scope in enumerate(idle):
+            scope.deadline = min(scope.deadline, now + patience * (1 + place / len(idle)))
 
     async def _accept(self, listener: trio.SocketListener, connections: trio.Nursery) -> None:
         if listener.socket.family != socket.AF_UNIX:
@@ -161,11 +169,15 @@ class HttpServer:
                 entered = await self._entrance.enter(transport, self._limits.linger_seconds)
                 return ServerConnection(entered, self._service, self._occupancy)
             if not self._occupancy.is_draining:
-                self._service.observe(Incident.HANDSHAKE_FAILED, HandshakeError("It was not finished in time."))
+                self._note_failed(HandshakeError("It was not finished in time."))
         except HandshakeError as error:
-            self._service.observe(Incident.HANDSHAKE_FAILED, error)
+            self._note_failed(error)
         except ConnectionLostError:
             pass  # a balancer that tries whether the port answers, say
         finally:
             self._occupancy.idle.discard(scope)
         return None
+
+    def _note_failed(self, error: HandshakeError) -> None:
+        self.failed_handshakes += 1
+        self._service.observe(Incident.HANDSHAKE_FAILED, error)

@@ -57,6 +57,7 @@ class Stores:
 
     def __init__(self, config: Config, seat: Seat, nursery: trio.Nursery) -> None:
         self.jobs: list[Job] = []
+        self._duties: list[Job] = []
         self._config = config
         self._seat = seat
         self._nursery = nursery
@@ -117,6 +118,8 @@ class Stores:
             self._under[named.name] = self._open_under(named.name, named, mounts)
         if any(under.is_cached for under in self._under.values()):
             self._open_cache()
+        if self._duties:
+            self.jobs.append(self._do_duties)
         mounted = [self._mount(mount) for mount in mounts]
         only = mounted[-1]
         self.routes = Routes(mounted[:-1], only)
@@ -167,7 +170,7 @@ class Stores:
             return Outage(str(error))
         self._resources.push_async_callback(store.aclose)
         if self._seat.worker == 0:
-            self.jobs.append(store.maintain)
+            self._duties.append(store.maintain)
         return store
 
     def _open_s3(self, name: str, config: StoreConfig, *, is_cached: bool) -> ObjectStore:
@@ -192,7 +195,13 @@ class Stores:
         if self.cache.tiers:
             self.jobs.append(self.cache.upkeep)
             if self._seat.worker == 0 and self._config.cache.scrub_bytes_per_second:
-                self.jobs.append(self._scrub)
+                self._duties.append(self._scrub)
+
+    async def _do_duties(self) -> None:
+        """Do what is done once on a node, as soon as a worker before this one is gone."""
+        async with self._seat.pulse.duty(), trio.open_nursery() as nursery:
+            for duty in self._duties:
+                nursery.start_soon(duty)
 
     async def _scrub(self) -> None:
         assert self.cache is not None

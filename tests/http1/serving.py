@@ -108,6 +108,11 @@ class Client:
         assert self._ahead.startswith(data)
         self._ahead = self._ahead[len(data) :]
 
+    async def wait_for_bytes(self) -> None:
+        """Return when something has come, and leave it for who reads."""
+        with trio.fail_after(PATIENCE_SECONDS):
+            self._ahead += await self._receive()
+
     async def rest(self) -> bytes:
         """All bytes up to the end or reset of the connection."""
         with trio.fail_after(PATIENCE_SECONDS):

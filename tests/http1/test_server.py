@@ -169,18 +169,58 @@ async def test_serve_client_that_disconnects_at_any_step_leaves_nothing(step: st
 # The graceful end
 
 
-async def test_drain_closes_idle_connections_and_the_listener_at_once() -> None:
-    async with serving(echo) as running, running.client() as silent, running.client() as idle:
+async def test_drain_closes_the_listener_at_once_and_idle_connections_soon() -> None:
+    limits = replace(QUICK, drain_idle_seconds=0.1)
+    async with serving(echo, limits) as running, running.client() as silent, running.client() as idle:
         await idle.ask(get())
         await running.wait_until(lambda: "2 connections, 2 idle>" in repr(running.server))
         assert running.server.idle == 2
         running.server.drain()
 
+        await trio.sleep(0.01)
+        with pytest.raises(OSError, match="connect"):
+            await running.connect()
         with trio.fail_after(1):
             assert await idle.rest() == await silent.rest() == b""
             await running.ended.wait()
-        with pytest.raises(OSError, match="connect"):
-            await running.connect()
+
+
+async def test_drain_answers_what_is_on_its_way_on_idle_connections_and_says_that_it_is_the_last() -> None:
+    async with serving(echo) as running, running.client() as silent, running.client() as idle:
+        await idle.ask(get())
+        await running.wait_until(lambda: "2 connections, 2 idle>" in repr(running.server))
+        running.server.drain()
+        await trio.sleep(0.05)
+        for client in (idle, silent):
+            reply = await client.ask(get())
+            assert (reply.status, reply.headers[b"connection"]) == (200, b"close")
+            assert await client.rest() == b""
+
+
+async def test_drain_right_after_a_connection_was_accepted_answers_its_request() -> None:
+    async with serving(echo) as running, running.client() as client:
+        while running.server.connections == 0:
+            await trio.lowlevel.checkpoint()
+        running.server.drain()
+        await trio.sleep(0.05)
+        reply = await client.ask(get())
+        assert (reply.status, reply.headers[b"connection"]) == (200, b"close")
+
+
+async def test_drain_after_a_head_that_promised_another_request_answers_that_one_too() -> None:
+    body = ListBody([b"x" * 1_000_000] * 20, 20_000_000)
+
+    async def handler(request: Request) -> Response:
+        return Response(200, [], body if request.target == b"/long" else b"short")
+
+    async with serving(handler) as running, running.client() as client:
+        await client.send(get(b"/long"))
+        await client.wait_for_bytes()
+        running.server.drain()
+        reply = await client.reply()
+        assert b"connection" not in reply.headers
+        reply = await client.ask(get(b"/short"))
+        assert (reply.body, reply.headers[b"connection"]) == (b"short", b"close")
 
 
 async def test_drain_lets_a_request_in_flight_finish_and_then_closes() -> None:
