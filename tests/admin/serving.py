@@ -17,6 +17,8 @@ from s3proxy.admin.unix_socket import listening
 @asynccontextmanager
 async def serving(caches: Caches, path: Path, draining: trio.Event | None = None) -> AsyncIterator[trio.CancelScope]:
     """Serve ``caches`` at ``path``; gives what ends the serving at once. ``draining`` ends it in time."""
+    app = AdminApp(command_routes(cache_commands(caches)))
+    until = trio.Event() if draining is None else draining
     with listening(path) as listener:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(
