@@ -21,8 +21,6 @@ async def serving(caches: Caches, path: Path, draining: trio.Event | None = None
     until = trio.Event() if draining is None else draining
     with listening(path) as listener:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(
-                serve_admin, AdminApp(command_routes(cache_commands(caches))), [listener], trio.Event() if draining is None else draining
-            )
+            nursery.start_soon(serve_admin, app, [listener], until)
             yield nursery.cancel_scope
             nursery.cancel_scope.cancel()
