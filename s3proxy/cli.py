@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s3proxy import __version__, config
-from s3proxy.commands import cache
+from s3proxy.commands import cache, reload
 from s3proxy.node.failures import StartError
 from s3proxy.node.run import run
 
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--no-fsync", action="store_true", help="answer writes before they are on the disk")
     serve.add_argument("--read-only", action="store_true", help="refuse every write")
     serve.add_argument("--access-log", metavar="WHERE", help="stderr (default), off, or a file to append to")
+    serve.add_argument("--log-format", metavar="FORM", help="console, json, or auto (default): by where it goes")
     serve.set_defaults(command=_serve)
     check = commands.add_parser("check", help="check a configuration file")
     check.add_argument("file", type=Path, metavar="FILE")
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("name", metavar="NAME")
     new.set_defaults(command=_new_credentials)
     cache.add_parser(commands)
+    reload.add_parser(commands)
     return parser
 
 
@@ -74,6 +76,8 @@ def _serve(options: argparse.Namespace) -> int:
         given["store"]["read_only"] = True
     if options.access_log is not None:
         given["log"]["access"] = options.access_log
+    if options.log_format is not None:
+        given["log"]["format"] = options.log_format
     run(config.load(options.config, given), lambda: config.load(options.config, given))
     return 0
 

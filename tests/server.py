@@ -144,7 +144,7 @@ def configuration(root: Path, access: Path, *, users: Sequence[Keys] = (), setti
         "server": {"listen": "127.0.0.1:0", "workers": 1, "drain_seconds": 2},
         "auth": {"mode": "signature" if users else "open"},
         "store": {"root": str(root), "fsync": False},
-        "log": {"access": str(access)},
+        "log": {"access": str(access), "format": "console"},
         "admin": {"listen": ""},  # nodes of several tests at once; those that look at it choose a port
     }
     arrays: dict[str, Sequence[Table]] = {}

@@ -13,6 +13,7 @@ from s3proxy.config.sections import (
     AdminConfig,
     Config,
     DiskTierConfig,
+    LogConfig,
     MemoryTierConfig,
     MountConfig,
     ServerConfig,
@@ -41,6 +42,7 @@ def check(config: Config) -> None:
             'loopback address is allowed; set auth.mode = "signature" and [[users]], or auth.allow_open_network = true'
         )
     _check_admin(config.admin)
+    _check_log(config.log)
     _check_stores(config)
     _check_mounts(config)
     _check_cache(config)
@@ -116,6 +118,14 @@ def _check_admin(admin: AdminConfig) -> None:
             f'admin.listen = "{admin.listen}": anyone who can connect sees what is stored and can empty the cache; '
             "set admin.token, or listen on a loopback address"
         )
+
+
+def _check_log(log: LogConfig) -> None:
+    for key, where in (("access", log.access), ("audit", log.audit)):
+        if not where:
+            raise ConfigError(f'log.{key} = "": must be "stderr", "off" or the path of a file')
+    if log.access == log.audit and log.access not in {"stderr", "off"}:
+        raise ConfigError(f'log.audit = "{log.audit}": must be another file than log.access')
 
 
 # Stores

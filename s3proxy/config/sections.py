@@ -239,10 +239,14 @@ class AdminConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogConfig:
-    """``[log]``: the access log."""
+    """``[log]``: what is told of the node and of requests. Files are appended to."""
 
+    format: Literal["auto", "json", "console"] = "auto"
+    """Of events and of the access log; ``auto`` is ``console`` for terminals and the journal, and JSON elsewhere."""
     access: str = "stderr"
-    """``stderr``, ``off`` or the path of a file to append to."""
+    """``stderr``, ``off`` or the path of a file."""
+    audit: str = "off"
+    """The same; who changed what, always in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

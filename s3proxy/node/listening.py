@@ -3,7 +3,6 @@
 import errno
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,10 +13,10 @@ import trio
 from s3proxy.admin.socket_paths import SocketPathError, place
 from s3proxy.admin.unix_socket import ListenError
 from s3proxy.admin.unix_socket import listening as unix_listening
-from s3proxy.config import AdminConfig, Config, split_address
+from s3proxy.config import AdminConfig, Config, is_loopback, split_address
 from s3proxy.node.failures import StartError
 from s3proxy.node.systemd import passed_sockets
-from s3proxy.telemetry import log_error
+from s3proxy.telemetry import announce_ready, log_error
 
 _BACKLOG = 1024
 
@@ -56,6 +55,29 @@ async def listening(config: Config) -> AsyncIterator[Listening]:
             yield Listening(data=data, admin=[*admin, *unix])
         else:
             yield Listening(data=data, admin=())
+
+
+def check_reach(config: Config, sockets: Listening) -> None:
+    """Check of the sockets of a service manager what the configuration's own addresses are checked for.
+
+    Raises:
+        StartError: others than this machine could connect, and would be asked for nothing.
+    """
+    is_open = config.auth.mode == "open" and not config.auth.allow_open_network
+    if is_open and not all(map(_is_loopback, sockets.data)):
+        raise StartError(
+            "the service manager listens for data on other than loopback addresses; in open mode it must not: set "
+            'auth.mode = "signature" and [[users]], or ListenStream=127.0.0.1:PORT in the socket unit'
+        )
+    if not config.admin.token and not all(map(_is_loopback, sockets.admin)):
+        raise StartError(
+            "the service manager listens for admin on other than loopback addresses: set admin.token, or "
+            "ListenStream=127.0.0.1:PORT in the socket unit"
+        )
+
+
+def _is_loopback(sock: socket.socket) -> bool:
+    return sock.family == socket.AF_UNIX or is_loopback(sock.getsockname()[0])
 
 
 def is_cache_configured(config: Config) -> bool:
@@ -103,8 +125,7 @@ def announce(sockets: Sequence[socket.socket], *, is_tls: bool = False) -> None:
     scheme = "https" if is_tls else "http"
     for each in sockets:
         host, port = each.getsockname()[:2]
-        sys.stderr.write(f"s3proxy ready on {scheme}://{f'[{host}]' if ':' in host else host}:{port}\n")
-    sys.stderr.flush()
+        announce_ready(f"s3proxy ready on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
 
 
 def _plain(sock: trio.socket.SocketType) -> socket.socket:

@@ -1,17 +1,13 @@
 """One serving process: answers requests until told to stop, then drains."""
 
 import gc
-import io
 import os
 import pwd
 import signal
 import socket
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from hashlib import sha256
 from time import time_ns
-from typing import TextIO
 
 import trio
 
@@ -27,13 +23,13 @@ from s3proxy.http1.proxies import Proxies
 from s3proxy.http1.server import HttpServer
 from s3proxy.metrics.work import Work
 from s3proxy.node.commons import Seat
-from s3proxy.node.failures import StartError
 from s3proxy.node.listening import listeners_of
+from s3proxy.node.logs import opened
 from s3proxy.node.reporting import report_work
 from s3proxy.node.stores import Stores
 from s3proxy.node.tls import make_context
 from s3proxy.s3.model import Owner
-from s3proxy.telemetry import AccessLog, log_error
+from s3proxy.telemetry import AccessLog, AuditLog, log_error
 
 
 async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> None:
@@ -47,20 +43,24 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
     Raises:
         StartError: a store is missing or not writable, a log cannot be opened.
     """
-    with _access_stream(config.log.access) as stream:
+    log = config.log
+    with opened("log.access", log.access) as access_file, opened("log.audit", log.audit) as audit_file:
         stores = None
         try:
             async with trio.open_nursery() as background:
                 stores = await Stores.open(config, seat, background)
                 for job in stores.jobs:
                     background.start_soon(job)
-                access_log = AccessLog(stream)
+                is_json = access_file is not None and access_file.is_json(log.format)
+                access_log = AccessLog(access_file, is_json=is_json, worker=seat.worker)
+                audit_log = AuditLog(audit_file, worker=seat.worker)
+                await background.start(audit_log.run)
                 background.start_soon(access_log.run)
                 work = Work(seat.meters)
                 gateway = Gateway(
                     stores.store,
                     _authenticator(config),
-                    _settings(config, seat),
+                    _settings(config, seat, audit_log),
                     access_log,
                     jobs=background,
                     work=work,
@@ -84,7 +84,7 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
                     await stores.aclose()
 
 
-def _settings(config: Config, seat: Seat) -> Settings:
+def _settings(config: Config, seat: Seat, audit_log: AuditLog) -> Settings:
     domains = tuple(domain.encode("ascii") for domain in config.server.domains)
     return Settings(
         region=config.server.region,
@@ -92,6 +92,7 @@ def _settings(config: Config, seat: Seat) -> Settings:
         host_id=_host_id(seat),
         pacing=_pacing(config, seat),
         proxies=Proxies(config.server.trusted_proxies) if config.server.trusted_proxies else None,
+        audit_log=audit_log,
     )
 
 
@@ -142,20 +143,6 @@ def _entrance(config: Config) -> Entrance | None:
     tls = make_context(config.tls) if config.tls.certificate_file else None
     proxies = Proxies(config.server.trusted_proxies) if config.server.proxy_protocol else None
     return None if tls is None and proxies is None else Entrance(tls=tls, proxies=proxies)
-
-
-@contextmanager
-def _access_stream(access: str) -> Iterator[TextIO | None]:
-    if access == "off":
-        yield None
-        return
-    try:
-        file = io.FileIO(os.dup(sys.stderr.fileno()) if access == "stderr" else access, "a")
-    except OSError as error:
-        raise StartError(f'log.access = "{access}": {error.strerror}') from error
-    # Without a buffer: what is flushed is one write, and so the lines of several workers do not mix.
-    with io.TextIOWrapper(file, encoding="ascii", write_through=True) as stream:
-        yield stream
 
 
 async def _drain_on_signal(server: HttpServer) -> None:

@@ -14,6 +14,7 @@ import trio
 from s3proxy.config import Config
 from s3proxy.node.commons import Seat
 from s3proxy.node.failures import StartError, first_failure
+from s3proxy.node.logs import speak
 from s3proxy.node.pulse import beat_forever
 from s3proxy.node.seating import FAILED, READY, take_seat
 from s3proxy.node.serve import serve
@@ -29,6 +30,7 @@ def main(serving: Serving = serve) -> int:
     failure = None
     try:
         config, seat = take_seat(sys.stdin.buffer.readline())
+        speak(config, worker=seat.worker)
         trio.run(_serve, serving, config, seat)
     except* StartError as failures:
         failure = first_failure(failures)

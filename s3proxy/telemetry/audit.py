@@ -67,9 +67,10 @@ class AuditLog:
             self._is_hanging = True
             log_error(f"the audit log has not taken a line for {_PATIENCE_SECONDS:.0f} s; requests go on without it")
 
-    async def run(self) -> None:
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Write until cancelled."""
         self._is_running = True
+        task_status.started()
         try:
             while True:
                 await self._wake.wait()

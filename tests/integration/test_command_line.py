@@ -42,7 +42,10 @@ def serving(directory: Path, *arguments: str) -> Iterator[tuple["subprocess.Pope
     errors = directory / "errors"
     with errors.open("w") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "s3proxy", "serve", "--listen", "127.0.0.1:0", *arguments],
+            [
+                sys.executable, "-m", "s3proxy", "serve", "--listen", "127.0.0.1:0", "--admin-listen", "",
+                "--log-format", "console", *arguments,
+            ],
             cwd=directory, stdout=subprocess.DEVNULL, stderr=stream, text=True,
         )  # fmt: skip
     try:
