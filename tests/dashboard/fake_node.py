@@ -274,7 +274,12 @@ def _errors(now: float) -> list[dict[str, object]]:
         ("NoSuchBucket", 404, "/warehose", "The specified bucket does not exist."),
         ("InvalidRange", 416, "/models/ranker/v41/tokenizer.json", "The requested range is not satisfiable."),
     ]
-    return [
+    own: dict[str, object] = {
+        "at": now - 700,
+        "message": "the disk tier: block 7f31 did not match its checksum and was dropped",
+    }
+    nothing: dict[str, object] = dict.fromkeys(("code", "status", "operation", "resource", "request_id"))
+    of_requests: list[dict[str, object]] = [
         {
             "at": now - 90 - 230 * place,
             "code": code,
@@ -286,6 +291,7 @@ def _errors(now: float) -> list[dict[str, object]]:
         }
         for place, (code, status, resource, message) in enumerate(told)
     ]
+    return [*of_requests[:3], nothing | own, *of_requests[3:]]
 
 
 def _objects(query: dict[str, str]) -> dict[str, object]:

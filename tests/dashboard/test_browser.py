@@ -56,6 +56,15 @@ def test_next_page_of_a_listing_is_added_to_it(page: Page, node: FakeNode) -> No
     assert shares[23] == "not counted"
 
 
+def test_listing_is_asked_for_again_when_one_says_so(page: Page, node: FakeNode) -> None:
+    opened(page, node, "#bucket=warehouse&prefix=sales/")
+    page.wait_for("document.querySelector('#listing tbody') !== null")
+    before = [path for path in node.asked if path.startswith("/objects")]
+    page.evaluate("document.querySelector('#refresh').click()")
+    page.wait_for("!document.querySelector('#listing').classList.contains('is-waiting')")
+    assert [path for path in node.asked if path.startswith("/objects")] == before * 2
+
+
 def test_map_shows_where_each_block_lies(page: Page, node: FakeNode) -> None:
     node.blocks = [[B, 0], [0, B], [0, 0], [B // 2, 0], [0, B // 2], [B, B]]
     page.prefer("light")

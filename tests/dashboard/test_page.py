@@ -34,6 +34,7 @@ def test_page_says_what_the_node_is_and_how_it_fares(page: Page, node: FakeNode)
     assert texts(page, "#tiers h4") == ["Memory", "Disk"]
     assert texts(page, "#stores .state") == ["Reachable", "Reachable"]
     assert "The store did not answer within 30 s; try again." in page.text("#errors")
+    assert "The node the disk tier: block 7f31 did not match" in page.text("#errors")
     assert "6.41" in page.text("#slowest")
     assert "GetObject" in page.text("#operations")
     assert page.complaints() == []
@@ -85,7 +86,7 @@ def test_node_to_which_nothing_has_happened_says_so_in_words(page: Page, node: F
     page.wait_for("document.querySelector('.plot-words').textContent !== ''")
     assert set(texts(page, ".plot-words")) == {"Nothing to show yet"}
     assert page.text("#busiest") == "No object has been asked for yet."
-    assert page.text("#errors") == "No error: every request was answered as it asked."
+    assert page.text("#errors") == "Nothing has gone wrong. Keys that do not exist are not listed here."
     assert page.text("#stat-throughput") == "\u2013"
     assert page.complaints() == []
 

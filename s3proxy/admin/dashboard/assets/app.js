@@ -244,6 +244,8 @@ byId("spans").addEventListener("click", ({ target }) => {
   plots.span = Number(target.dataset.seconds);
 });
 
+byId("refresh").addEventListener("click", () => browser.refresh());
+
 adoptTokenOfAddress();
 showTheme();
 setInterval(showAge, 1_000);

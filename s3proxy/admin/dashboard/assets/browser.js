@@ -36,6 +36,12 @@ export class Browser {
     await Promise.all([isSameFolder ? this.#showPages() : this.#list(), this.#refreshMap()]);
   }
 
+  /** Asks again for all that shows. Listings cost the store a request, so it is not done by itself. */
+  refresh() {
+    this.#list();
+    this.#refreshMap();
+  }
+
   /** Asks again for a listing that could not be had. */
   recover() {
     if (this.#pages[0]?.reason !== undefined) this.#list();

@@ -33,7 +33,10 @@ export async function ask(name, query = {}, timeoutMilliseconds = 10_000) {
     signal: AbortSignal.timeout(timeoutMilliseconds),
   };
   const { status, text } = await received(search ? `${name}?${search}` : name, options);
-  if (status === 401) throw new TokenRefusedError();
+  if (status === 401) {
+    if (sessionStorage.getItem(TOKEN) === token) throw new TokenRefusedError();
+    return ask(name, query, timeoutMilliseconds); // another token was given meanwhile
+  }
   if (status !== 200) throw new RefusedError(reasonIn(text) || `the node answered ${status}`);
   return JSON.parse(text);
 }

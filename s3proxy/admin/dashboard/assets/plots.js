@@ -5,6 +5,7 @@ import { UNKNOWN, clock, count, perSecond, rate, ratio, seconds } from "./units.
 
 const HEIGHT = 172;
 const MIB = 1024 ** 2;
+const LEAST_SPAN = 120;
 const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const DECIMAL_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 const TIME_STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
@@ -118,7 +119,8 @@ export class Plots {
   #range() {
     const at = this.#history?.at ?? [];
     const end = at.at(-1) ?? Date.now() / 1000;
-    return [end - this.#span, end];
+    const begun = Math.min(at[0] ?? 0, end - LEAST_SPAN); // of a young node, no time before it was there
+    return [Math.max(end - this.#span, begun), end];
   }
 
   #point(index) {

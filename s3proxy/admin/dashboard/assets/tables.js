@@ -189,46 +189,23 @@ function requestInWords({ operation, status, bytes: amount, client }) {
 }
 
 export function showErrors(region, rows) {
-  if (!rows.length) return fill(region, empty("No error: every request was answered as it asked."));
-  fill(
-    region,
-    table(
-      [
-        { title: "At", cell: (row) => make("time", { title: moment(row.at) }, clock(row.at)) },
-        {
-          title: "What happened",
-          wide: true,
-          cell: (row) =>
-            make(
-              "div",
-              { class: "two-lines" },
-              make(
-                "p",
-                {},
-                make("b", { class: row.status >= 500 ? "bad" : "warn" }, `${visible(row.code ?? "")} `),
-                visible(row.message ?? ""),
-              ),
-              make(
-                "p",
-                { class: "note ellipsis", title: visible(row.resource ?? "") },
-                `${visible(row.operation ?? "Request")} ${visible(row.resource ?? "")}`,
-              ),
-            ),
-        },
-        {
-          title: "Status",
-          number: true,
-          cell: (row) =>
-            make(
-              "span",
-              { title: row.request_id ? `Request ${visible(row.request_id)}` : null },
-              `${row.status ?? UNKNOWN}`,
-            ),
-        },
-      ],
-      rows,
-    ),
-  );
+  if (!rows.length) return fill(region, empty("Nothing has gone wrong. Keys that do not exist are not listed here."));
+  const columns = [
+    { title: "At", cell: (row) => make("time", { title: moment(row.at) }, clock(row.at)) },
+    { title: "What happened", wide: true, cell: failure },
+    { title: "Status", number: true, cell: (row) => `${row.status ?? UNKNOWN}` },
+  ];
+  fill(region, table(columns, rows));
+}
+
+/** A request that failed, or something in the node itself, which has no code. */
+function failure({ code, status, message, operation, resource, request_id: request }) {
+  const kind = status === null || status >= 500 ? "bad" : "warn";
+  const words = make("p", {}, make("b", { class: kind }, visible(code ?? "The node")), ` ${visible(message)}`);
+  if (!operation) return words;
+  const asked = `${visible(operation)} ${visible(resource ?? "")}`;
+  const title = request ? `${asked} (request ${visible(request)})` : asked;
+  return make("div", { class: "two-lines" }, words, make("p", { class: "note ellipsis", title }, asked));
 }
 
 export function showOperations(region, byOperation) {
