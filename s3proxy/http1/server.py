@@ -162,11 +162,13 @@ class HttpServer:
         """The connection of a client that was let in."""
         if self._entrance is None:
             return ServerConnection(transport, self._service, self._occupancy)
-        scope = trio.CancelScope(deadline=trio.current_time() + self._limits.head_timeout_seconds)
-        self._occupancy.idle.add(scope)  # a graceful end need not wait for one who has not asked yet
+        limits, is_draining = self._limits, self._occupancy.is_draining
+        patience = limits.drain_idle_seconds if is_draining else limits.head_timeout_seconds
+        scope = trio.CancelScope(deadline=trio.current_time() + patience)
+        self._occupancy.idle.add(scope)  # a graceful end waits no longer for one who has not asked yet
         try:
             with scope:
-                entered = await self._entrance.enter(transport, self._limits.linger_seconds)
+                entered = await self._entrance.enter(transport, limits.linger_seconds)
                 return ServerConnection(entered, self._service, self._occupancy)
             if not self._occupancy.is_draining:
                 self._note_failed(HandshakeError("It was not finished in time."))

@@ -148,6 +148,8 @@ def _connections(use: NodeUse) -> Iterator[Metric]:
     accepted, refused = totals[Total.CONNECTIONS_ACCEPTED], totals[Total.CONNECTIONS_REFUSED]
     yield CounterMetricFamily("s3proxy_connections_accepted", "Connections that came.", accepted)
     yield CounterMetricFamily("s3proxy_connections_refused", "Connections turned away, being too many.", refused)
+    failed = totals[Total.HANDSHAKES_FAILED]
+    yield CounterMetricFamily("s3proxy_handshakes_failed", "Connections without due TLS or PROXY header.", failed)
 
 
 def _stores(use: NodeUse) -> Iterator[Metric]:

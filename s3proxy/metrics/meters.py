@@ -33,6 +33,8 @@ class Total(IntEnum):
     """Of objects, sent straight from the files of a local store."""
     STORE_BYTES = 4
     """Of objects, sent as they came from a store that has no cache before it."""
+    HANDSHAKES_FAILED = 5
+    """Connections that ended before a request, for want of TLS, a certificate or a PROXY header."""
 
 
 @unique

@@ -23,7 +23,7 @@ async def report_work(work: Work, server: HttpServer, board: ReportBoard) -> Non
         board: where what is remembered is published.
     """
     work.activity.recall(board.read_own())
-    told = dict.fromkeys((Total.CONNECTIONS_ACCEPTED, Total.CONNECTIONS_REFUSED), 0)
+    told = dict.fromkeys(_counted(server), 0)
     try:
         while True:
             _tell(work, server, told)
@@ -49,9 +49,17 @@ def _tell(work: Work, server: HttpServer, told: dict[Total, int]) -> None:
     meters.set(Gauge.CONNECTIONS_OPEN, server.connections)
     meters.set(Gauge.CONNECTIONS_IDLE, server.idle)
     meters.set(Gauge.REQUESTS_IN_FLIGHT, work.in_flight)
-    for total, count in ((Total.CONNECTIONS_ACCEPTED, server.accepted), (Total.CONNECTIONS_REFUSED, server.refused)):
+    for total, count in _counted(server).items():
         meters.add(total, count - told[total])
         told[total] = count
+
+
+def _counted(server: HttpServer) -> dict[Total, int]:
+    return {
+        Total.CONNECTIONS_ACCEPTED: server.accepted,
+        Total.CONNECTIONS_REFUSED: server.refused,
+        Total.HANDSHAKES_FAILED: server.failed_handshakes,
+    }
 
 
 def _publish(activity: Activity, board: ReportBoard) -> None:

@@ -135,6 +135,7 @@ async def test_plain_request_to_the_tls_port_is_closed_without_an_answer() -> No
         await client.send(get())
         assert not (await client.rest()).startswith(b"HTTP")
         await running.wait_until(lambda: running.incident_kinds() == [Incident.HANDSHAKE_FAILED])
+        assert running.server.failed_handshakes == 1
 
 
 async def test_slow_handshake_counts_as_a_connection_and_is_closed_in_time() -> None:

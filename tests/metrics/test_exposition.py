@@ -31,6 +31,7 @@ def worked() -> Meters:
     ])  # fmt: skip
     meters.add(Total.CONNECTIONS_ACCEPTED, 9)
     meters.add(Total.CONNECTIONS_REFUSED, 2)
+    meters.add(Total.HANDSHAKES_FAILED, 4)
     meters.add(Total.REQUESTS_REFUSED)
     meters.set(Gauge.CONNECTIONS_OPEN, 5)
     meters.set(Gauge.CONNECTIONS_IDLE, 3)
@@ -103,6 +104,7 @@ def series(text: bytes) -> Series:
         ("s3proxy_connections_limit", 1000),
         ("s3proxy_connections_accepted_total", 9),
         ("s3proxy_connections_refused_total", 2),
+        ("s3proxy_handshakes_failed_total", 4),
         ('s3proxy_store_requests_total{store="far"}', 2),
         ('s3proxy_store_errors_total{store="far"}', 1),
         ('s3proxy_store_request_duration_seconds_count{store="far"}', 2),

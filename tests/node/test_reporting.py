@@ -48,11 +48,13 @@ async def test_what_was_counted_shows_within_a_second(
     answer_one(worker.work)
     worker.server.accepted = 3
     worker.server.refused = 1
+    worker.server.failed_handshakes = 2
     await trio.sleep(1)
     reading = worker.meters.read()
     assert reading.operations["GetObject"].statuses == {200: 1}
     assert reading.gauges[Gauge.REQUESTS_IN_FLIGHT] == 1
     assert (reading.totals[Total.CONNECTIONS_ACCEPTED], reading.totals[Total.CONNECTIONS_REFUSED]) == (3, 1)
+    assert reading.totals[Total.HANDSHAKES_FAILED] == 2
     assert b'"key": "k"' in worker.board.read_own()
 
 
