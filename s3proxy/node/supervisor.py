@@ -19,6 +19,7 @@ from s3proxy.node.failures import StartError
 from s3proxy.node.listening import Listening, announce
 from s3proxy.node.process import Process
 from s3proxy.node.reloading import check_reload
+from s3proxy.node.reporting import report_failures
 from s3proxy.node.seating import Place, encode_seat, inherited
 from s3proxy.telemetry import log_error
 
@@ -110,6 +111,7 @@ class Supervisor:
             async with trio.open_nursery() as self._nursery:
                 self._nursery.start_soon(self._reload_when_asked)
                 self._nursery.start_soon(self._feed_watchdog)
+                self._nursery.start_soon(report_failures, self._commons.reports)
                 for post in self._posts:
                     self._nursery.start_soon(self._keep, post)
                 async for number in signals:
@@ -148,10 +150,11 @@ class Supervisor:
             async with post.changing:
                 if post.serving is None or post.serving.ended.is_set():
                     await self._fill(post)
-            if post.serving is not None:
-                await post.serving.ended.wait()
-                self._note_end(post, post.serving)
-                await trio.sleep_until(post.serving.begun + _LEAST_SECONDS)
+            process = post.serving
+            if process is not None:
+                await process.ended.wait()
+                self._note_end(post, process)  # which another one may have replaced meanwhile
+                await trio.sleep_until(process.begun + _LEAST_SECONDS)
 
     async def _fill(self, post: _Post) -> None:
         """Start processes until one is ready."""
