@@ -4,12 +4,10 @@ import argparse
 import os
 import sys
 from contextlib import closing
-from pathlib import Path
 
-from s3proxy import config
-from s3proxy.admin import socket_paths
 from s3proxy.admin.messages import MAX_JOBS, CacheRequest, Refused
 from s3proxy.commands.admin_client import NodeError, NoNodeError, ask, connect
+from s3proxy.commands.finding import HINT, add_node_options, sockets_of
 from s3proxy.config.sizes import parse_size
 from s3proxy.s3.errors import S3Error
 from s3proxy.s3.names import parse_bucket
@@ -48,9 +46,7 @@ def _add(
     actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
 ) -> argparse.ArgumentParser:
     action = actions.add_parser(name, help=text, description=text.capitalize() + ".", epilog=_EPILOG)
-    action.add_argument("--config", metavar="FILE", type=Path, help="the node's configuration, to find its socket")
-    action.add_argument("--port", metavar="PORT", type=int, help="the node's data port (default 39999)")
-    action.add_argument("--socket", metavar="PATH", type=Path, help="the node's admin socket")
+    add_node_options(action)
     action.set_defaults(
         command=run, action=name, url=(None, ""), rate=None, jobs=8, pinned=False, quiet=False, json=False
     )
@@ -94,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         return _show(options, request)
     except NoNodeError as error:
-        return _fail(f"{error}; is it running, and as this user? --config, --port or --socket say where", NO_NODE)
+        return _fail(f"{error}; {HINT}", NO_NODE)
     except NodeError as error:
         return _fail(str(error), FAILED)
     except KeyboardInterrupt:
@@ -107,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace, request: CacheRequest) -> int:
     from s3proxy.commands import showing, wording  # noqa: PLC0415 (rich takes 40 ms, which a node has no use for)
 
-    with closing(ask(connect(_sockets(options)), options.action, request)) as messages:
+    with closing(ask(connect(sockets_of(options)), options.action, request)) as messages:
         if options.json:
             result = showing.show_json(messages)
         elif options.action == "status":
@@ -122,17 +118,6 @@ def _show(options: argparse.Namespace, request: CacheRequest) -> int:
     if (words := wording.tell_result(result)) and not options.quiet and not options.json:
         sys.stdout.write(f"{words}\n")
     return FAILED if wording.has_failed(result) else DONE
-
-
-def _sockets(options: argparse.Namespace) -> list[Path]:
-    if options.socket is not None:
-        return [options.socket]
-    if options.port is not None:
-        return socket_paths.candidates(options.port, os.environ)
-    settings = config.load(options.config)
-    if settings.admin.socket:
-        return [Path(settings.admin.socket)]
-    return socket_paths.candidates(config.split_address(settings.server.listen)[1], os.environ)
 
 
 def _rate(text: str) -> int:
