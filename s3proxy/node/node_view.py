@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -34,8 +35,8 @@ _PROBED: Final = Bucket("s3proxy-asks-for-a-bucket-that-is-not-there")
 _SURVEY_SECONDS: Final = 30.0
 """For which what was found in the tiers is kept."""
 
-_THREADS: Final = 2
-"""That look into tiers and processes at once, those included that hang."""
+_SURVEY_DEADLINE_SECONDS: Final = 4.0
+"""For looking into a tier, whose disk may hang."""
 
 _T = TypeVar("_T")
 
@@ -60,7 +61,7 @@ class NodeView:
         self._contents: dict[str, Contents] = {}
         self._surveyed_at = -_SURVEY_SECONDS
         self._surveying = trio.Lock()
-        self._threads = trio.CapacityLimiter(_THREADS)
+        self._threads = {tier.name: trio.CapacityLimiter(1) for tier in self._tiers}
         self.history = History(self._sample)
 
     async def run(self) -> None:
@@ -82,18 +83,28 @@ class NodeView:
         """All that is known."""
         async with self._surveying:
             if trio.current_time() - self._surveyed_at >= _SURVEY_SECONDS:
-                self._contents = await self._in_thread(self._survey)
-                self._surveyed_at = trio.current_time()
-        return await self._in_thread(self._state)
+                await self._survey()
+        return await _in_thread(self._state)
 
     async def metrics(self) -> tuple[bytes, bytes]:
         """For Prometheus."""
-        return await self._in_thread(self._metrics), CONTENT_TYPE.encode()
+        return await _in_thread(self._metrics), CONTENT_TYPE.encode()
+
+    async def _survey(self) -> None:
+        """Look through the tiers; one that hangs does not work."""
+        async with trio.open_nursery() as nursery:
+            for tier in self._tiers:
+                nursery.start_soon(self._survey_one, tier)
+        self._surveyed_at = trio.current_time()
+
+    async def _survey_one(self, tier: Tier) -> None:
+        look = partial(survey, tier, tier.usage.used_bytes(), self._bucket_of)
+        with trio.move_on_after(_SURVEY_DEADLINE_SECONDS) as waiting:
+            self._contents[tier.name] = await _in_thread(look, self._threads[tier.name])
+        if waiting.cancelled_caught:
+            self._contents[tier.name] = replace(self._contents.get(tier.name, Contents()), is_working=False)
 
     # In threads
-
-    def _survey(self) -> dict[str, Contents]:
-        return {tier.name: survey(tier, tier.usage.used_bytes(), self._bucket_of) for tier in self._tiers}
 
     def _state(self) -> NodeState:
         return NodeState(
@@ -129,9 +140,6 @@ class NodeView:
         )
         return exposition(use)
 
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._threads)
-
     # Anywhere
 
     def _sample(self) -> Sample:
@@ -164,6 +172,10 @@ class NodeView:
 
     def _bucket_of(self, version: ObjectVersion) -> str:
         return self._names.of_version(version)[0]
+
+
+async def _in_thread(work: Callable[[], _T], limiter: trio.CapacityLimiter | None = None) -> _T:
+    return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
 
 
 async def _ask(under: UnderStore) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 import trio
 
+from s3proxy.admin.survey import Contents
+from s3proxy.cache.tier import Tier
 from s3proxy.config import Config
+from s3proxy.node import node_view
 from s3proxy.node.admin import serve_admin_plane
 from s3proxy.node.commons import Seat, made
 from tests.node.configuring import MIB, all_tiers, configured, opened
@@ -130,6 +134,24 @@ async def test_status_tells_what_fills_the_tiers(tmp_path: Path) -> None:
         assert status["node"]["workers"] == [
             {"number": 0, "pid": None, "is_ready": False, "rss_bytes": None, "cpu_seconds": None, "descriptors": None}
         ]
+
+
+async def test_status_is_told_although_a_tier_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = cached(tmp_path)
+    await stored(config)
+    goes_on = threading.Event()
+
+    def hang(tier: Tier, used_bytes: int, bucket_of: object) -> Contents:
+        assert tier.name == "memory" or goes_on.wait(10)
+        return Contents(blocks=7)
+
+    monkeypatch.setattr(node_view, "survey", hang)
+    monkeypatch.setattr(node_view, "_SURVEY_DEADLINE_SECONDS", 0.2)
+    async with plane(config) as port:
+        memory, disk = (await content(port, "/status"))["cache"]["tiers"]
+        goes_on.set()
+    assert (memory["blocks"], memory["is_working"]) == (7, True)
+    assert not disk["is_working"]
 
 
 async def test_metrics_and_history_are_given(tmp_path: Path) -> None:
