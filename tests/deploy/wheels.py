@@ -1,5 +1,6 @@
 """Packages without a build: a wheel is an archive."""
 
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +13,15 @@ def wheel_of_version(folder: Path, version: str) -> Path:
     return _wheel(folder, version, {"__init__.py": b"", "__main__.py": f"print('s3proxy {version}')".encode()})
 
 
-def wheel_of_tree(folder: Path) -> Path:
-    """The package of this very tree, which pip is not told the dependencies of."""
+def wheel_of_tree(folder: Path, version: str) -> Path:
+    """The package of this very tree under a version of its own; pip is not told what it depends on."""
     top = _TREE / "s3proxy"
     paths = [path for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    return _wheel(folder, "0.0", {str(path.relative_to(top)): path.read_bytes() for path in paths})
+    content = {str(path.relative_to(top)): path.read_bytes() for path in paths}
+    content["__init__.py"] = re.sub(
+        rb'__version__ = ".*"', f'__version__ = "{version}"'.encode(), content["__init__.py"]
+    )
+    return _wheel(folder, version, content)
 
 
 def _wheel(folder: Path, version: str, content: Mapping[str, bytes]) -> Path:
