@@ -6,6 +6,7 @@ import { UNKNOWN, clock, count, perSecond, rate, ratio, seconds } from "./units.
 const HEIGHT = 172;
 const MIB = 1024 ** 2;
 const LEAST_SPAN = 120;
+const STACK_FILL = 0.35;
 const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 const DECIMAL_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 const TIME_STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
@@ -24,7 +25,7 @@ const PLOTS = [
     scale: { range: fromZero(MIB) },
     axis: { incrs: BINARY_STEPS },
     series: [
-      { name: "bytes_memory", label: "Memory", colour: "--memory" },
+      { name: "bytes_memory", label: "Memory", colour: "--memory", fill: STACK_FILL },
       { name: "bytes_disk", label: "Disk", colour: "--disk" },
       { name: "bytes_store", label: "Store", colour: "--store" },
       { name: "bytes_local", label: "Local", colour: "--local" },
@@ -173,7 +174,8 @@ class Card {
     this.#history = history;
     this.#values = this.#definition.series.map(({ name }) => history.series[name] ?? []);
     const drawn = this.#definition.isStacked ? stacked(this.#values) : this.#values;
-    this.#columns = [history.at, ...(this.#definition.scale.distr === 3 ? drawn.map(positive) : drawn)];
+    const columns = this.#definition.scale.distr === 3 ? drawn.map(positive) : drawn;
+    this.#columns = [history.at, ...columns.toReversed()];
     this.#plot.setData(this.#columns);
     const isEmpty = this.#values.every((values) => values.every((value) => value == null));
     setText(this.#words, isEmpty ? "Nothing to show yet" : "");
@@ -203,6 +205,7 @@ class Card {
 
   #options() {
     const { scale, right, axis, format, series, isStacked } = this.#definition;
+    const upwards = series.toReversed(); // the first is drawn last, over the others
     const scales = { x: { time: true, range: this.#range }, y: { auto: true, ...scale } };
     const axes = [timeAxis(), valueAxis(format, axis)];
     if (right) {
@@ -221,10 +224,8 @@ class Card {
       padding: [8, right ? 0 : 8, 0, 0],
       scales,
       axes,
-      series: [{}, ...series.map((each, index) => line(each, isStacked, index))],
-      bands: isStacked
-        ? series.slice(1).map((each, index) => ({ series: [index + 2, index + 1], fill: colourOf(each.colour, 0.35) }))
-        : [],
+      series: [{}, ...upwards.map(line)],
+      bands: isStacked ? upwards.slice(0, -1).map(band) : [],
       legend: { show: false },
       cursor: { sync: { key: "s3proxy" }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
       hooks: { setCursor: [(plot) => this.#onPoint(plot.cursor.idx)] },
@@ -232,15 +233,24 @@ class Card {
   }
 }
 
-function line(series, isStacked, index) {
+function line(series) {
   const colour = colourOf(series.colour);
   const common = { scale: series.isRight ? "right" : "y", stroke: colour, points: { show: false } };
   if (series.isRight) return { ...common, width: 0, fill: colour, paths: uPlot.paths.bars({ size: [1, 6, 2] }) };
-  const fill = isStacked && index === 0 ? 0.35 : series.fill;
-  return { ...common, width: 1.25, dash: series.dash, fill: fill ? colourOf(series.colour, fill) : undefined };
+  const fill = series.fill && colourOf(series.colour, series.fill);
+  return { ...common, width: 1.25, dash: series.dash, fill };
 }
 
+/** Between the line of one source and that of the source below it. */
+const band = (series, index) => ({ series: [index + 1, index + 2], fill: colourOf(series.colour, STACK_FILL) });
+
 const font = () => `11px ${getComputedStyle(document.body).fontFamily}`;
+
+/** Where a time would be cut off, or meet the words of the other axis. */
+function isNearEdge(plot, at) {
+  const place = plot.valToPos(at, "x");
+  return place < 24 || place > plot.over.clientWidth - 24;
+}
 
 function timeAxis() {
   return {
@@ -252,7 +262,8 @@ function timeAxis() {
     incrs: TIME_STEPS,
     grid: { show: false },
     ticks: { show: false },
-    values: (plot, splits, axis, space, step) => splits.map((split) => clock(split, step < 60)),
+    values: (plot, splits, axis, space, step) =>
+      splits.map((split) => (isNearEdge(plot, split) ? "" : clock(split, step < 60))),
   };
 }
 
