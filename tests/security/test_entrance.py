@@ -42,7 +42,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
 def secured(certified: Certified, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("secured")
     settings: Settings = {
-        "server": {"head_timeout_seconds": 1},
+        "server": {"head_timeout_seconds": 4},  # openssl must get a word in
         "tls": {"certificate_file": str(certified.certificate), "key_file": str(certified.key)},
     }
     with started(base / "root", base, users=(ALICE,), settings=settings) as server:
