@@ -31,6 +31,7 @@ WITHOUT_BEHAVIOUR = {
     "body.py",
     "http1/messages.py",
     "node/failures.py",
+    "telemetry/context.py",
     "stores/base.py",
 }
 

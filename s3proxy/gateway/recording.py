@@ -73,7 +73,7 @@ def detail_of(access: Access, request: Request, response: Response) -> Detail:
     for name, value in request.headers:
         if name == b"user-agent":
             agent = value
-        elif name == b"x-amz-decoded-content-length" and value.isdigit():
+        elif name == b"x-amz-decoded-content-length" and value[:20].isdigit():
             size = int(value[:20])
     if access.operation in _WHOLE_READS and response.status in {200, 206}:
         etag, start, length, size = _read(response)

@@ -7,7 +7,7 @@ As JSON a line holds what a trace for a cache needs: ``operation``, ``bucket``, 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
@@ -42,8 +42,7 @@ class Access:
     """Its outcome is known only after its answer has begun."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detail:
+class Detail(NamedTuple):  # which is made in half the time of a frozen dataclass
     """What only the JSON form tells."""
 
     agent: str = ""
