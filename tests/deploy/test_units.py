@@ -193,6 +193,18 @@ def test_reload_serves_by_the_new_configuration_without_a_restart(machine: Machi
     configure(machine, "")
 
 
+def test_log_that_was_turned_over_goes_on_in_a_new_file(machine: Machine) -> None:
+    configure(machine, '[log]\naccess = "/var/log/s3proxy/access.log"\n')
+    restart(machine)
+    former = workers(machine)
+    machine.run("mv", "/var/log/private/s3proxy/access.log", "/var/log/private/s3proxy/access.log.1")
+    machine.run("systemctl", "reload", "s3proxy.service")
+    wait_until(lambda: not former & workers(machine))
+    ask(machine, "http://127.0.0.1:39999/?after=turning")
+    wait_until(lambda: "turning" in machine.run("cat", "/var/log/private/s3proxy/access.log").stdout)
+    configure(machine, "")
+
+
 def test_upgrade_fails_no_request(machine: Machine) -> None:
     restart(machine)
     former = workers(machine)
