@@ -13,7 +13,7 @@ from s3proxy.admin.answers import Answer, RefusedError, Request, headers_of, ref
 from s3proxy.admin.command import Command, CommandError
 from s3proxy.admin.guard import Guard
 from s3proxy.admin.messages import CacheRequest, Message, Refused, RequestError, decode_request, encode
-from s3proxy.telemetry import log_error
+from s3proxy.telemetry import AuditLog, current_client, log_error
 
 _MAX_REQUEST_BYTES: Final = 65_536
 _MAX_PARAMETERS: Final = 16
@@ -45,11 +45,15 @@ class AdminApp:
     Args:
         routes: by their paths. Every other path is one of the dashboard's files, or nothing.
         guard: None to let everybody in.
+        audit_log: told of each command before it begins, and of who was refused; None for nobody.
     """
 
-    def __init__(self, routes: Mapping[str, Route], guard: Guard | None = None) -> None:
+    def __init__(
+        self, routes: Mapping[str, Route], guard: Guard | None = None, audit_log: AuditLog | None = None
+    ) -> None:
         self._routes = routes
         self._guard = guard
+        self._audit_log = audit_log or AuditLog(None)
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer one request."""
@@ -62,18 +66,27 @@ class AdminApp:
                 answer = await _answer_of(route, request)
             else:
                 wanted = decode_request(await _read(receive))
+                about = {"bucket": wanted.bucket, "prefix": wanted.prefix, "status": 200}
+                await self._audit_log.record(self._who(scope["path"]) | about)
                 await _run(route.command, wanted, receive, send)
                 return
         except RefusedError as refused:
+            if refused.status in {401, 403}:
+                self._audit_log.note(self._who(scope["path"]) | {"user": None, "status": refused.status})
             answer = refusal(refused)
         except RequestError as error:
             answer = refusal(RefusedError(400, str(error)))
         await _send(send, answer)
 
+    def _who(self, path: str) -> dict[str, str | int | None]:
+        """Who asks for what, for the audit log. Without a guard, the file system has let them in."""
+        client = current_client.get()
+        return {"user": client if self._guard is None else "token", "peer": client, "operation": f"admin {path}"}
+
     def _find(self, request: Request) -> Route:
         route = self._routes.get(request.path, _PAGE)
         if self._guard is not None:
-            self._guard.check(request.headers, is_open=route.is_open)
+            self._guard.check(request.headers, is_open=route.is_open, is_command=route.command is not None)
         if route is _PAGE and dashboard.answer(request.path) is None:
             raise RefusedError(404, f"{request.path}: unknown to this node")
         if route.command is not None and request.method != "POST":

@@ -28,12 +28,14 @@ class Guard:
         self._token = token.encode()
         self._hosts = {"localhost", *(host.lower() for host in hosts)}
 
-    def check(self, headers: Mapping[bytes, bytes], *, is_open: bool = False) -> None:
+    def check(self, headers: Mapping[bytes, bytes], *, is_open: bool = False, is_command: bool = False) -> None:
         """Let a request pass.
 
         Args:
             headers: of the request.
             is_open: whether it needs no token.
+            is_command: whether it changes something. Where no token is asked for, every user of the machine could
+                send it, so that it is taken on the Unix socket alone.
 
         Raises:
             RefusedError: it may not.
@@ -43,6 +45,8 @@ class Guard:
             raise RefusedError(403, f"the Host {_text(host)} is not known here; name it in admin.hosts")
         if _is_foreign(headers, host or b""):
             raise RefusedError(403, "asked for by a page of another site")
+        if is_command and not self._token:
+            raise RefusedError(403, "without admin.token, commands are taken on the Unix socket alone: s3proxy cache")
         if self._token and not is_open and not self._has_token(headers):
             raise RefusedError(401, "admin.token is needed: Authorization: Bearer TOKEN")
 

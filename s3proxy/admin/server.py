@@ -5,6 +5,7 @@ answer may wait for its reader.
 """
 
 import socket
+import struct
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,7 +18,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
 
-from s3proxy.telemetry import log_error
+from s3proxy.telemetry import current_client, log_error
 
 MAX_CONNECTIONS: Final = 64
 _IDLE_SECONDS: Final = 15.0
@@ -25,6 +26,9 @@ _IDLE_SECONDS: Final = 15.0
 
 _SEND_SECONDS: Final = 20.0
 """For a piece of an answer to be taken."""
+
+_CREDENTIALS: Final = struct.Struct("iII")
+"""``struct ucred``: process, user, group."""
 
 _TURNED_AWAY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 1\r\nconnection: close\r\n"
@@ -50,6 +54,7 @@ async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket], drai
             await _turn_away(stream)
             return
         streams.add(stream)
+        current_client.set(_client_of(stream.socket))
         try:
             await _Connection(wrapped, settings, context, ConnectionState({}), _PatientStream(stream))  # type: ignore[arg-type]  # says SSLStream, takes whatever sends and receives
         except Exception as error:  # whatever it is, it concerns this connection only
@@ -76,6 +81,18 @@ async def _close_when_cancelled(streams: Iterable[trio.SocketStream]) -> None:
     finally:
         for stream in streams:
             stream.socket.close()  # wakes whoever sends on it, shield or not
+
+
+def _client_of(sock: trio.socket.SocketType) -> str:
+    """Who connected: the user of a Unix socket, else an address.
+
+    Source: unix(7), SO_PEERCRED.
+    """
+    if sock.family == socket.AF_UNIX:
+        return (
+            f"uid {_CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))[1]}"
+        )
+    return str(sock.getpeername()[0])
 
 
 class _Connection(TCPServer):

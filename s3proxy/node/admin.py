@@ -24,11 +24,13 @@ from s3proxy.config import AdminConfig, Config, split_address
 from s3proxy.node.cache_view import CacheView
 from s3proxy.node.commons import Seat, geometry_of
 from s3proxy.node.failures import StartError
+from s3proxy.node.logs import opened
 from s3proxy.node.names import Names
 from s3proxy.node.node_view import NodeView
 from s3proxy.node.reporting import report_failures
 from s3proxy.node.storage_view import StorageView
 from s3proxy.node.stores import Stores
+from s3proxy.telemetry import AuditLog
 
 _LAST_SECONDS: Final = 1.0
 """For requests to be finished when the node ends. A command would take longer, and can be given again."""
@@ -43,24 +45,28 @@ async def serve_admin_plane(config: Config, seat: Seat, on_ready: Callable[[], N
         on_ready: called when connections are accepted.
 
     Raises:
-        StartError: a store is missing, or the service manager has opened to a network what has no token.
+        StartError: a store is missing, a log cannot be opened, or the service manager has opened to a network what has
+            no token.
     """
     _check_sockets(seat, config.admin)
-    stores = None
-    try:
-        async with trio.open_nursery() as background:
-            stores = await Stores.open(_without_prefetch(config), seat, background)
-            for job in stores.jobs:
-                background.start_soon(job)
-            await _serve(config, seat, stores, on_ready)
-            background.cancel_scope.cancel()
-    finally:
-        if stores is not None:
-            with trio.CancelScope(shield=True):
-                await stores.aclose()
+    with opened("log.audit", config.log.audit) as audit_file:
+        stores = None
+        try:
+            async with trio.open_nursery() as background:
+                stores = await Stores.open(_without_prefetch(config), seat, background)
+                for job in stores.jobs:
+                    background.start_soon(job)
+                audit_log = AuditLog(audit_file, worker=seat.worker)
+                await background.start(audit_log.run)
+                await _serve(config, seat, stores, audit_log, on_ready)
+                background.cancel_scope.cancel()
+        finally:
+            if stores is not None:
+                with trio.CancelScope(shield=True):
+                    await stores.aclose()
 
 
-async def _serve(config: Config, seat: Seat, stores: Stores, on_ready: Callable[[], None]) -> None:
+async def _serve(config: Config, seat: Seat, stores: Stores, audit_log: AuditLog, on_ready: Callable[[], None]) -> None:
     names = Names(stores.routes, stores.identity_of)
     storage = StorageView(stores, names, geometry_of(config))
     node = NodeView(config, seat, stores, names)
@@ -74,7 +80,7 @@ async def _serve(config: Config, seat: Seat, stores: Stores, on_ready: Callable[
                 for each in seat.admin_sockets:
                     # Who may open the Unix socket needs no token, and no connection to one uses up those of another.
                     guard = None if each.family == socket.AF_UNIX else _guard(config.admin)
-                    listeners.start_soon(serve_admin, AdminApp(routes, guard), [each], draining)
+                    listeners.start_soon(serve_admin, AdminApp(routes, guard, audit_log), [each], draining)
                 on_ready()
                 with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
                     await anext(signals)

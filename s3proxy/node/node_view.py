@@ -1,6 +1,7 @@
 """What the admin plane shows of a node, from what its processes share: an ``admin.routes.Node``."""
 
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -29,8 +30,8 @@ from s3proxy.s3.model import Bucket
 from s3proxy.stores.base import StoreUnavailableError
 from s3proxy.stores.routes import Outage
 
-_PROBED: Final = Bucket("s3proxy-asks-for-a-bucket-that-is-not-there")
-"""That it is missing is the shortest answer a store can give."""
+_PROBED: Final = Bucket(f"s3proxy-{secrets.token_hex(16)}")
+"""A bucket that is not there, which is the shortest answer a store can give, and that nobody can make in time."""
 
 _SURVEY_SECONDS: Final = 30.0
 """For which what was found in the tiers is kept."""

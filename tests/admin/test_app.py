@@ -1,3 +1,4 @@
+import io
 import json
 from collections.abc import Sequence
 from typing import Any, cast
@@ -13,6 +14,7 @@ from s3proxy.admin.command import Command, CommandError, Emit
 from s3proxy.admin.guard import Guard
 from s3proxy.admin.messages import CacheRequest, Pin, Refused, Shown
 from s3proxy.admin.routes import command_routes
+from s3proxy.telemetry import AuditLog, current_client
 
 
 class Exchange:
@@ -227,3 +229,37 @@ async def test_app_survives_an_endpoint_that_breaks_and_keeps_its_secret(capsys:
     assert b"secret" not in await client.get("/broken")
     assert client.status == 500
     assert "a secret detail" in capsys.readouterr().err
+
+
+# The audit log
+
+
+@pytest.mark.parametrize(
+    ("guard", "user"),
+    [(None, "uid 7"), (Guard(token="t" * 16), "token")],
+    ids=["unix", "token"],
+)
+async def test_command_is_in_the_audit_log_before_it_begins(guard: Guard | None, user: str) -> None:
+    output = io.StringIO()
+    seen: list[str] = []
+
+    async def note(request: CacheRequest, emit: Emit) -> None:
+        seen.append(output.getvalue())
+
+    current_client.set("uid 7")
+    client = Exchange(AdminApp(command_routes({"do": note}), guard, AuditLog(output)))
+    headers = [(b"authorization", b"Bearer " + b"t" * 16)]
+    await client._exchange("/cache/do", b'{"bucket": "b", "prefix": "p/\\n"}', "POST", headers)
+    line = json.loads(seen[0])
+    told = ("operation", "bucket", "prefix", "user", "peer")
+    assert [line[name] for name in told] == ["admin /cache/do", "b", "p/\n", user, "uid 7"]
+    assert "tttt" not in seen[0]
+
+
+async def test_refused_command_is_in_the_audit_log_without_what_was_guessed() -> None:
+    output = io.StringIO()
+    client = Exchange(AdminApp(command_routes({"do": echo}), Guard(token="t" * 16), AuditLog(output)))
+    await client._exchange("/cache/do", b"{}", "POST", [(b"authorization", b"Bearer " + b"x" * 16)])
+    line = json.loads(output.getvalue())
+    assert (line["operation"], line["user"], line["status"]) == ("admin /cache/do", None, 401)
+    assert "xxxx" not in output.getvalue()

@@ -7,11 +7,13 @@ TOKEN = "0123456789abcdef"
 GUARD = Guard(hosts=["node-1.example.com"])
 
 
-def refused(guard: Guard, *, is_open: bool = False, **headers: str) -> int:
+def refused(guard: Guard, *, is_open: bool = False, is_command: bool = False, **headers: str) -> int:
     """The status that a request is refused with, 0 when it passes."""
     try:
         guard.check(
-            {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}, is_open=is_open
+            {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()},
+            is_open=is_open,
+            is_command=is_command,
         )
     except RefusedError as error:
         return error.status
@@ -97,3 +99,10 @@ def test_guard_wants_no_token_for_what_is_open_but_still_looks_at_the_host() -> 
 
 def test_guard_lets_requests_without_a_host_pass_for_no_browser_sends_them() -> None:
     assert refused(GUARD) == 0
+
+
+def test_guard_takes_commands_only_with_a_token() -> None:
+    # Every user of the machine can connect to loopback.
+    assert refused(GUARD, is_command=True, host="localhost") == 403
+    assert refused(Guard(token=TOKEN), is_command=True, host="localhost") == 401
+    assert refused(Guard(token=TOKEN), is_command=True, host="localhost", authorization=f"Bearer {TOKEN}") == 0

@@ -21,8 +21,8 @@ from s3proxy.node.commons import Seat, made
 from tests.node.configuring import MIB, all_tiers, configured, opened
 from tests.stores.vocabulary import get, make_bucket, put
 
-TOKEN = "the token of these tests"[:24].replace(" ", "-")
-LISTEN = "127.0.0.1:0"
+TOKEN = "the-token-of-these-tests"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @asynccontextmanager
@@ -178,19 +178,20 @@ async def test_plane_refuses_names_that_are_not_its_own(tmp_path: Path) -> None:
 
 
 async def test_commands_to_a_node_without_a_cache_say_so(tmp_path: Path) -> None:
-    async with plane(configured(tmp_path / "root")) as port:
-        status, body = await trio.to_thread.run_sync(ask_now, port, "/cache/status", {}, b"{}")
+    async with plane(configured(tmp_path / "root", admin={"token": TOKEN})) as port:
+        status, body = await trio.to_thread.run_sync(ask_now, port, "/cache/status", BEARER, b"{}")
         assert status == 200
         assert "no cache" in json.loads(body)["reason"]
 
 
 async def test_load_fetches_what_it_is_told_to_and_nothing_ahead(tmp_path: Path) -> None:
-    config = cached(tmp_path)
+    config = cached(tmp_path, admin={"token": TOKEN})
     await stored(config)
     async with plane(config) as port:
-        status, body = await trio.to_thread.run_sync(ask_now, port, "/cache/load", {}, b'{"bucket": "lake"}')
+        status, body = await trio.to_thread.run_sync(ask_now, port, "/cache/load", BEARER, b'{"bucket": "lake"}')
         assert status == 200
         assert json.loads(body.splitlines()[-1]) == {
             "type": "loaded", "objects": 3, "bytes": 6 * MIB + 2, "fetched_bytes": 2, "failed": 0,
         }  # fmt: skip
-        assert (await content(port, "/status"))["cache"]["prefetched_bytes"] == 0
+        _, body = await ask(port, "/status", authorization=f"Bearer {TOKEN}")
+        assert json.loads(body)["cache"]["prefetched_bytes"] == 0
