@@ -21,7 +21,7 @@ from s3proxy.telemetry.text import quoted, stamp
 
 _PATIENCE_SECONDS: Final = 5.0
 _MOST_VALUE: Final = 256
-_WHOLE: Final = frozenset({"key", "source"})
+_WHOLE: Final = frozenset({"key", "source", "prefix"})
 
 Entry = Mapping[str, str | int | None]
 """What is told; its names become those of the line."""
