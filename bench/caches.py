@@ -12,17 +12,23 @@ from pathlib import Path
 
 from bench.content import GIB
 from bench.requests import Endpoint
-from bench.targets import HOST, Place, Target, nginx_absence, nginx_program, s3proxy_absence
+from bench.targets import HOST, S3PROXY_READY, Place, Target, nginx_absence, nginx_program, s3proxy_absence
 
 _MEMORY = 4 * GIB
 _DISK = 8 * GIB
 _FRESH_SECONDS = 3600
+
+ADMIN_SOCKET = "admin"
+"""Of our caches, in their scratch directory: where operators ask."""
 
 _S3PROXY = """\
 [server]
 listen = "{host}:{port}"
 drain_seconds = 1
 workers = {workers}
+[admin]
+listen = ""
+socket = "{scratch}/{admin_socket}"
 [store]
 kind = "s3"
 endpoint = "http://{store}"
@@ -98,6 +104,8 @@ def _s3proxy(place: Place, workers: int) -> list[str]:
         host=HOST,
         port=place.port,
         workers=workers,
+        scratch=place.scratch,
+        admin_socket=ADMIN_SOCKET,
         store=upstream.authority,
         region=credentials.region if credentials else "us-east-1",
         access_key=credentials.access_key if credentials else "bench",
@@ -144,6 +152,7 @@ CACHES = (
         absence=s3proxy_absence,
         command=lambda place: _s3proxy(place, 1),
         caches=True,
+        ready=S3PROXY_READY,
     ),
     Target(
         name="s3proxy-cache-2w",
@@ -151,6 +160,7 @@ CACHES = (
         absence=s3proxy_absence,
         command=lambda place: _s3proxy(place, 2),
         caches=True,
+        ready=S3PROXY_READY,
     ),
     Target(
         name="direct",

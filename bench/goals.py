@@ -59,6 +59,11 @@ def _later(case: str) -> Figure:
     return figure
 
 
+def _doubled(size: str) -> Figure:
+    """What two workers let through with a core each, over what one does."""
+    return _against(f"scaling-{size}", "s3proxy-2w", "s3proxy", metric="projected_requests_per_second")
+
+
 def _plain(case: str, target: str, metric: str) -> Figure:
     return lambda summaries: value(summaries, case, target, metric)
 
@@ -107,4 +112,7 @@ GOALS = (
         figure=_against("parquet-3-of-30", "s3proxy-cache", "direct", metric="store_mb"),
         at_most=1.3,
     ),
+    Goal(claim="GET 4 KiB, 2 workers x one", figure=_doubled("4KiB"), at_least=1.6),
+    Goal(claim="GET 64 KiB, 2 workers x one", figure=_doubled("64KiB"), at_least=1.6),
+    Goal(claim="scrape of /metrics, CPU ms", figure=_plain("scrape", "s3proxy-cache-2w", "scrape_cpu_ms"), at_most=20),
 )

@@ -1,8 +1,8 @@
 """The servers: how each is started over the same directory, fairly configured, and stopped.
 
-A target that is not installed is named as absent; none is faked. Fair means: one serving process, no access log,
-keep-alive without end, and for nginx what its documentation advises for static files (sendfile, open_file_cache) with
-tcp_nopush both ways, and request bodies written in pieces of 1 MiB.
+A target that is not installed is named as absent; none is faked. Fair means: one serving process (a supervisor beside
+it is counted with it), no access log, keep-alive without end, and for nginx what its documentation advises for static
+files (sendfile, open_file_cache) with tcp_nopush both ways, and request bodies written in pieces of 1 MiB.
 """
 
 import getpass
@@ -74,6 +74,8 @@ class Target:
     speaks_s3: bool = True
     caches: bool = False
     """Whether it stands before an under-store; only cases with a ``Link`` have one."""
+    ready: bytes = b""
+    """What it writes when all of it serves; nothing where a connection that is accepted means that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def _running(target: Target, command: list[str], place: Place, cores: Set[int]) 
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        _wait_until_accepts(process, place.port, log)
+        _wait_until_ready(process, place.port, log, target.ready)
         yield process.pid
         if process.poll() is not None:
             raise BenchError(f"ended with code {process.returncode}: {_last_lines(log)}")
@@ -140,11 +142,12 @@ def free_port() -> int:
         return port
 
 
-def _wait_until_accepts(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path, ready: bytes) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
-            return
+            if ready in log.read_bytes():
+                return
         time.sleep(0.02)
     raise BenchError(f"did not start: {_last_lines(log)}")
 
@@ -162,9 +165,14 @@ def _last_lines(log: Path) -> str:
     return " | ".join(log.read_text(errors="replace").splitlines()[-5:]) or "it wrote nothing"
 
 
+S3PROXY_READY = b"s3proxy ready on "
+
 _S3PROXY = """\
 [server]
 drain_seconds = 1
+workers = {workers}
+[admin]
+listen = ""
 [auth]
 mode = "{mode}"
 [store]
@@ -188,8 +196,11 @@ def s3proxy_absence() -> str | None:
     return "the package s3proxy is not importable" if missing else None
 
 
-def _s3proxy_command(place: Place, credentials: Credentials | None = None, *, fsync: bool = True) -> list[str]:
-    text = _S3PROXY.format(mode="signature" if credentials else "open", fsync=str(fsync).lower())
+def _s3proxy_command(
+    place: Place, credentials: Credentials | None = None, *, fsync: bool = True, workers: int = 1
+) -> list[str]:
+    mode = "signature" if credentials else "open"
+    text = _S3PROXY.format(mode=mode, fsync=str(fsync).lower(), workers=workers)
     if credentials:  # the same owner as in open mode, so that both see the same buckets
         text += _USER.format(
             access_key=credentials.access_key, secret_key=credentials.secret_key, owner=getpass.getuser()
@@ -257,6 +268,14 @@ SERVERS = (
         summary="open authentication, fsync on",
         absence=s3proxy_absence,
         command=_s3proxy_command,
+        ready=S3PROXY_READY,
+    ),
+    Target(
+        name="s3proxy-2w",
+        summary="the same with two workers",
+        absence=s3proxy_absence,
+        command=lambda place: _s3proxy_command(place, workers=2),
+        ready=S3PROXY_READY,
     ),
     Target(
         name="s3proxy-signed",
@@ -264,12 +283,14 @@ SERVERS = (
         absence=s3proxy_absence,
         command=lambda place: _s3proxy_command(place, _CREDENTIALS),
         credentials=_CREDENTIALS,
+        ready=S3PROXY_READY,
     ),
     Target(
         name="s3proxy-nofsync",
         summary="open authentication, fsync off",
         absence=s3proxy_absence,
         command=lambda place: _s3proxy_command(place, fsync=False),
+        ready=S3PROXY_READY,
     ),
     Target(
         name="nginx",

@@ -1,9 +1,9 @@
 """The workloads, one file for each kind of work; each has ``cases()``."""
 
 from bench.cases import Case
-from bench.workloads import amplification, cold, get, herd, listing, memory, parquet, put, ranges, warm
+from bench.workloads import amplification, cold, get, herd, listing, memory, parquet, put, ranges, scaling, warm
 
-_WORKLOADS = (get, ranges, put, listing, memory, cold, warm, herd, amplification, parquet)
+_WORKLOADS = (get, ranges, put, listing, memory, cold, warm, herd, amplification, parquet, scaling)
 
 
 def all_cases() -> list[Case]:
