@@ -17,7 +17,7 @@ from tests.signing import Keys
 
 _START_SECONDS = 30
 _STOP_SECONDS = 20
-_READY = re.compile(rb"^s3proxy ready on https?://127\.[0-9.]+:([0-9]+)\s*$", re.MULTILINE)
+_READY = re.compile(rb"""(?:^|")s3proxy ready on https?://127\.[0-9.]+:([0-9]+)["\s]""", re.MULTILINE)
 
 Table = Mapping[str, object]
 Settings = Mapping[str, Table | Sequence[Table]]

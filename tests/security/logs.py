@@ -11,6 +11,8 @@ _SIGNATURES = (
     re.compile(rb"(?i)signature=(?!\.\.\.)[A-Za-z0-9%+/]"),
     re.compile(rb"AWS [A-Za-z0-9_.-]+:[A-Za-z0-9+/]{27}="),
     re.compile(rb"(?i)authorization\s*[:=]"),
+    re.compile(rb"(?i)security-token=(?!\.\.\.)[A-Za-z0-9%+/]"),
+    re.compile(rb"(?i)customer-key[\"' ]*[=:]\s*(?!\.\.\.)[A-Za-z0-9%+/]"),
 )
 
 
