@@ -47,6 +47,8 @@ class StoreProbe:
         self._ask = ask
         self._clock = clock
         self._found = Health(is_reachable=False, reason="it was not asked yet")
+        self.has_asked: Final = trio.Event()
+        """Set when it is known for the first time."""
 
     async def run(self) -> Never:
         """Ask until cancelled."""
@@ -55,6 +57,7 @@ class StoreProbe:
             if reason != self._found.reason and reason:
                 log_error(f"a store cannot be used: {reason}")
             self._found = Health(is_reachable=not reason, reason=reason, checked_at=self._clock())
+            self.has_asked.set()
             await trio.sleep(PROBE_SECONDS)
 
     @property

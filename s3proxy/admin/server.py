@@ -27,6 +27,9 @@ _IDLE_SECONDS: Final = 15.0
 _SEND_SECONDS: Final = 20.0
 """For a piece of an answer to be taken."""
 
+_LATE_SECONDS: Final = 0.5
+"""For the request of a connection that was accepted as the last one."""
+
 _CREDENTIALS: Final = struct.Struct("iII")
 """``struct ucred``: process, user, group."""
 
@@ -71,6 +74,7 @@ async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket], drai
                 accepting.start_soon(accept, serve_connection, listeners)
                 await draining.wait()
                 accepting.cancel_scope.cancel()
+            await trio.sleep(_LATE_SECONDS)
             await context.terminated.set()  # idle connections are closed, others after their request
         closing.cancel_scope.cancel()
 

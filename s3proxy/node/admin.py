@@ -75,6 +75,7 @@ async def _serve(config: Config, seat: Seat, stores: Stores, audit_log: AuditLog
     async with trio.open_nursery() as watching:
         watching.start_soon(node.run)
         watching.start_soon(report_failures, seat.reports)
+        await node.wait_known()  # lest a node that is ready seems not to be when this process is replaced
         with trio.CancelScope() as serving:
             async with trio.open_nursery() as listeners:
                 for each in seat.admin_sockets:

@@ -14,7 +14,7 @@ import trio
 import s3proxy
 from s3proxy.admin.history import History, Sample
 from s3proxy.admin.node_status import About, NodeState, StoreState, TierState, WorkerState, sample_of
-from s3proxy.admin.readiness import StoreProbe, reason_against
+from s3proxy.admin.readiness import DEADLINE_SECONDS, StoreProbe, reason_against
 from s3proxy.admin.survey import Contents, survey
 from s3proxy.cache.blocks import ObjectVersion
 from s3proxy.cache.counters import Counter
@@ -71,6 +71,11 @@ class NodeView:
             nursery.start_soon(self.history.run)
             for _, probe in self._stores:
                 nursery.start_soon(probe.run)
+
+    async def wait_known(self) -> None:
+        """Return when it is known whether the default store can be reached, or that it hangs."""
+        with trio.move_on_after(DEADLINE_SECONDS):
+            await self._stores[0][1].has_asked.wait()
 
     def reason_against(self) -> str:
         """Why the node should get no requests; empty when it should."""

@@ -148,7 +148,7 @@ async def test_server_refuses_a_head_that_is_too_large(tmp_path: Path) -> None:
 
 async def test_server_that_drains_finishes_requests_and_closes_idle_connections(tmp_path: Path) -> None:
     caches = FakeCaches({"a": 20 * MIB})
-    caches.fetch_seconds = 0.05
+    caches.fetch_seconds = 0.5
     draining = trio.Event()
     with trio.fail_after(10):
         async with serving(caches, tmp_path / "socket", draining):

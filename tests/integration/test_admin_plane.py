@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -223,6 +225,18 @@ def _seconds(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
+
+
+def test_node_stays_ready_while_all_its_processes_are_replaced(node: Node) -> None:
+    wait_for(lambda: node.ask("/readyz") == (200, b"ok\n"))
+    before = set(node.server.children())
+    os.kill(node.server.pid, signal.SIGUSR2)
+    answers = set()
+    deadline = time.monotonic() + 30
+    while before & set(node.server.children()) and time.monotonic() < deadline:
+        answers.add(node.ask("/readyz"))
+    assert answers == {(200, b"ok\n")}
+    assert not before & set(node.server.children())
 
 
 def test_flood_of_the_admin_port_leaves_the_unix_socket_and_the_data_port_alone(node: Node) -> None:
