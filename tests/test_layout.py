@@ -12,6 +12,7 @@ FILES = sorted(path for folder in ("s3proxy", "bench", "tests") for path in (ROO
 TESTED_AS_A_PROCESS = {
     "__main__.py",
     "cli.py",
+    "node/admin_worker.py",
     "node/run.py",
     "node/serve.py",
     "node/worker.py",
