@@ -7,6 +7,7 @@ from collections.abc import Callable
 import trio
 
 from s3proxy.config import Config
+from s3proxy.node import systemd
 from s3proxy.node.commons import made
 from s3proxy.node.failures import StartError, first_failure
 from s3proxy.node.listening import check_reach, listening
@@ -33,7 +34,9 @@ def run(config: Config, reread: Callable[[], Config]) -> None:
     try:
         trio.run(_supervise, config, reread)
     except* StartError as failures:
-        raise first_failure(failures) from None
+        failure = first_failure(failures)
+        systemd.notify(systemd.status(str(failure)))
+        raise failure from None
 
 
 async def _supervise(config: Config, reread: Callable[[], Config]) -> None:

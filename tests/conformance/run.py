@@ -44,7 +44,7 @@ def server_config(conf: Path, store: str, *, workers: int) -> str:
     suite.read(conf)
     listen = f"{suite['DEFAULT']['host']}:{suite['DEFAULT']['port']}"
     text = f'[server]\nlisten = "{listen}"\nworkers = {workers}\n{store}'
-    text += '[auth]\nmode = "signature"\n[log]\naccess = "off"\n'
+    text += '[admin]\nlisten = ""\n[auth]\nmode = "signature"\n[log]\naccess = "off"\n'
     for section in ("s3 main", "s3 alt", "s3 tenant"):
         user = suite[section]
         text += (
