@@ -17,11 +17,12 @@ from s3proxy.node import systemd
 from s3proxy.node.commons import Commons
 from s3proxy.node.failures import StartError
 from s3proxy.node.listening import Listening, announce
+from s3proxy.node.logs import speak
 from s3proxy.node.process import Process
 from s3proxy.node.reloading import check_reload
 from s3proxy.node.reporting import report_failures
 from s3proxy.node.seating import Place, encode_seat, inherited
-from s3proxy.telemetry import log_error
+from s3proxy.telemetry import log_error, log_info
 
 _WORKER: Final = "s3proxy.node.worker"
 _ADMIN: Final = "s3proxy.node.admin_worker"
@@ -250,6 +251,9 @@ class Supervisor:
             refusal = await self._reload(is_config_asked=signal.SIGHUP in asked)
             if refusal:
                 log_error(f"reload refused: {refusal}; going on as before")
+            else:
+                speak(self._config)
+                log_info("reloaded")
             words = f"{self._serving_words()}; {f'the last reload was refused: {refusal}' if refusal else 'reloaded'}"
             systemd.notify(systemd.READY, systemd.status(words))
 

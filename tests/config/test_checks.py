@@ -200,3 +200,22 @@ def test_whole_configuration_is_accepted() -> None:
             }
         )
     )
+
+
+# Logs
+
+
+@pytest.mark.parametrize("key", ["access", "audit"])
+def test_log_that_goes_nowhere_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=rf'log\.{key} = "": must be'):
+        check(parse({"log": {key: ""}}))
+
+
+def test_audit_log_in_the_file_of_the_access_log_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r'log\.audit = "/l": must be another file than log\.access'):
+        check(parse({"log": {"access": "/l", "audit": "/l"}}))
+
+
+@pytest.mark.parametrize("where", ["stderr", "off"])
+def test_both_logs_on_standard_error_or_off_are_fine(where: str) -> None:
+    check(parse({"log": {"access": where, "audit": where}}))

@@ -123,3 +123,16 @@ def test_access_log_on_a_full_disk_harms_no_request(tmp_path: Path) -> None:
         assert ask(server.port, "GET", "/bucket/k") == 200
         said = lines_of(server.logs[1])
     assert [line["key"] for line in said if line.get("operation") == "PutObject"] == ["k"]
+
+
+def test_log_files_moved_away_by_logrotate_are_made_anew_on_sighup(server: Server) -> None:
+    audit, old = server.root.parent / "audit.log", server.root.parent / "audit.log.1"
+    audit.rename(old)
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: '"reloaded"' in server.logs[1].read_text(), seconds=20)
+    for number in range(20):
+        ask(server.port, "PUT", f"/bucket/{number}", b"x")
+    told = [line["key"] for line in (*lines_of(old), *audited(server))]
+    assert told[0] == ""  # the bucket itself; a worker that is about to end may have told of some keys as well
+    assert sorted(told[1:], key=lambda key: int(str(key))) == [str(number) for number in range(20)]
+    assert len(audited(server)) >= 10
