@@ -17,7 +17,15 @@ _FAR: Mapping[str, str] = {
     "test_directory_swapped_for_a_link_while_it_is_used_is_not_followed": _CACHED,
 }
 _CEPH: Mapping[str, str] = {}
-_MOTO: Mapping[str, str] = {}
+_MOTO: Mapping[str, str] = {
+    "test_list_multipart_uploads_pages_in_order_of_keys": "moto ignores max-uploads and the markers",
+    "test_get_part_number_gives_that_part": "moto forgets of which parts an object was made",
+    "test_full_object_checksum_is_that_of_the_whole_object": "moto does not compare the checksum of an upload",
+    "test_composite_checksum_is_that_of_the_parts_checksums": "moto leaves out the number of parts",
+    "test_any_key_is_stored_listed_and_deleted_as_it_is[\\n]": "moto takes a line feed for the end of the path",
+    "test_get_while_others_overwrite_gives_one_version_whole": "moto fails with 500 when several write one key",
+}
+"""Not even tried: some of it moto answers with errors of its own, which the node would log."""
 
 _BY_KIND: Mapping[str, Mapping[str, str]] = {
     "directory": {},

@@ -93,6 +93,8 @@ def test_reference_to_what_is_no_text_makes_one_field_unreadable_and_not_the_doc
     assert answers.texts(root) == {"Key": "a\ufffd", "UploadId": "b"}
 
 
-@pytest.mark.parametrize(("reference", "text"), [("&#9;", "\t"), ("&#xA;", "\n"), ("&#x20;", " "), ("&#x10;", "\ufffd")])
+@pytest.mark.parametrize(
+    ("reference", "text"), [("&#9;", "\t"), ("&#xA;", "\n"), ("&#x20;", " "), ("&#x10;", "\ufffd")]
+)
 def test_reference_to_text_is_that_text(reference: str, text: str) -> None:
     assert answers.texts(answers.parse_document(f"<A><Key>{reference}</Key></A>".encode(), "A")) == {"Key": text}
