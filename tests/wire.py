@@ -1,6 +1,7 @@
 """HTTP/1.1 from the client's side, as bytes: whatever a test wants to say, it can say here, right or wrong."""
 
 import re
+import select
 import socket
 import struct
 from collections.abc import Iterable
@@ -77,8 +78,8 @@ class NoAnswerError(Exception):
 class Connection:
     """One connection. *Closes:* use it in a ``with``."""
 
-    def __init__(self, port: int, *, timeout: float = TIMEOUT_SECONDS) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port: int, *, timeout: float = TIMEOUT_SECONDS, source: str = "") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout, (source, 0) if source else None)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._data = b""
 
@@ -137,6 +138,12 @@ class Connection:
         headers = tuple([self._field(line) for line in lines[1:]])
         has_body = method != b"HEAD" and status not in {204, 304}
         return Answer(status, headers, self._body(dict(headers)) if has_body else b"", interim)
+
+    def has_ended(self) -> bool:
+        """Whether the server has closed the connection by now, or said something unasked; does not wait for it."""
+        ready = select.poll()
+        ready.register(self._socket, select.POLLIN)
+        return bool(ready.poll(0))
 
     def is_ended(self) -> bool:
         """Whether the server closes the connection and sends nothing more; waits for it."""

@@ -2,7 +2,19 @@
 
 from pathlib import Path
 
-from tests.campaigns import capacity, disconnects, faults, fuzz, kill9, killed_steps, listing, memory, tampering
+from tests.campaigns import (
+    capacity,
+    connections,
+    disconnects,
+    faults,
+    fuzz,
+    kill9,
+    killed_steps,
+    listing,
+    memory,
+    reloads,
+    tampering,
+)
 from tests.campaigns.cached import MIB
 
 
@@ -45,3 +57,11 @@ def test_store_that_resets_refuses_and_lies_is_read_right_or_not_at_all(tmp_path
 
 def test_tiers_keep_their_sizes_while_much_more_is_read(tmp_path: Path) -> None:
     capacity.campaign(tmp_path, workers=2, memory=16 * MIB, disk=64 * MIB, total=512 * MIB)
+
+
+def test_reloads_under_load_fail_no_request(tmp_path: Path) -> None:
+    reloads.campaign(tmp_path, reloads=2, clients=6, seed=1)
+
+
+def test_idle_connections_take_little_memory_and_none_is_refused_below_the_limit(tmp_path: Path) -> None:
+    connections.campaign(tmp_path, idle=1500, busy=60, seconds=1, limit=60)
