@@ -1,6 +1,8 @@
 """Accepts connections, bounds their number, and ends gracefully."""
 
 import errno
+import math
+import select
 import socket
 from collections.abc import Callable, Sequence
 
@@ -18,6 +20,7 @@ _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _UNUSABLE = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP, errno.EFAULT))
 _RETRY_SECONDS = 0.1  # trio.serve_listeners waits as long
 
+_GIVE_WAY_SECONDS = 0.1  # far longer than a worker with room needs, short for whoever is then refused
 _MAX_REFUSALS = 64  # told at one time that there is no room; with more than that at the door, it just closes
 _DISK_THREADS = 16  # waiting for pages of files being sent: enough to keep a disk's queue filled
 
@@ -54,6 +57,7 @@ class HttpServer:
         self._accepting = trio.CancelScope()
         self._disk = trio.CapacityLimiter(_DISK_THREADS)
         self._refusals = 0
+        self._gave_way_at = -math.inf
         self.accepted = 0
         """How many connections came."""
         self.refused = 0
@@ -116,6 +120,7 @@ class HttpServer:
             listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:
             try:
+                await self._give_way(listener.socket)
                 accepted, address = await listener.socket.accept()
             except OSError as error:
                 if error.errno in _UNUSABLE:
@@ -126,6 +131,21 @@ class HttpServer:
                 continue
             self._admit(accepted, address, connections)
 
+    async def _give_way(self, listener: trio.socket.SocketType) -> None:
+        """With no room left, let other workers on the same socket take who comes, and return when none did.
+
+        After that, refusals go on for as long without: a queue of them must be told soon.
+        """
+        while self._is_full and trio.current_time() > self._gave_way_at + _GIVE_WAY_SECONDS:
+            await trio.lowlevel.wait_readable(listener)
+            await trio.sleep(_GIVE_WAY_SECONDS)
+            if _is_readable(listener):
+                self._gave_way_at = trio.current_time()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._occupancy.connections >= self._limits.max_connections
+
     def _admit(self, accepted: trio.socket.SocketType, address: object, connections: trio.Nursery) -> None:
         # From here on a plain socket, so that a system call can be tried before a wait is arranged.
         family, kind, protocol = accepted.family, accepted.type, accepted.proto
@@ -133,7 +153,7 @@ class HttpServer:
         peer = str(address[0]) if isinstance(address, tuple) else "unix"
         transport = SocketTransport(sock, peer, stall_seconds=self._limits.stall_timeout_seconds, disk=self._disk)
         self.accepted += 1
-        if self._occupancy.connections < self._limits.max_connections:
+        if not self._is_full:
             self._occupancy.connections += 1
             connections.start_soon(self._serve_connection, transport)
             return
@@ -183,3 +203,9 @@ class HttpServer:
     def _note_failed(self, error: HandshakeError) -> None:
         self.failed_handshakes += 1
         self._service.observe(Incident.HANDSHAKE_FAILED, error)
+
+
+def _is_readable(sock: trio.socket.SocketType) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,6 +1,7 @@
 """A server on a loopback port and a client that reads with h11, for the tests of this folder."""
 
 import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -137,6 +138,7 @@ class Running:
     nursery: trio.Nursery
     incidents: list[tuple[Incident, Exception]] = field(default_factory=list)
     ended: trio.Event = field(default_factory=trio.Event)
+    listener: trio.SocketListener | None = None
 
     async def connect(self) -> Client:
         return Client(await trio.open_tcp_stream("127.0.0.1", self.port))
@@ -146,6 +148,11 @@ class Running:
         client = await self.connect()
         async with client.stream:
             yield client
+
+    def share_listener(self) -> trio.socket.SocketType:
+        """The listening socket once more, as another worker has it."""
+        assert self.listener is not None
+        return trio.socket.fromfd(self.listener.socket.fileno(), socket.AF_INET, socket.SOCK_STREAM)
 
     def incident_kinds(self) -> list[Incident]:
         return [kind for kind, _ in self.incidents]
@@ -172,7 +179,8 @@ async def serving(handler: Handler, limits: Limits = QUICK, entrance: Entrance |
     )
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with trio.open_nursery() as nursery:
-        running = Running(server, listeners[0].socket.getsockname()[1], nursery, incidents)
+        port = listeners[0].socket.getsockname()[1]
+        running = Running(server, port, nursery, incidents, listener=listeners[0])
 
         async def serve() -> None:
             await server.serve(listeners)

@@ -72,6 +72,17 @@ async def test_serve_connection_above_the_limit_is_503_until_one_ends() -> None:
         assert (running.server.accepted, running.server.refused) == (3, 1)
 
 
+async def test_serve_with_no_room_leaves_connections_to_another_worker_on_the_same_socket() -> None:
+    async with serving(echo, replace(QUICK, max_connections=1)) as full, full.client() as first:
+        assert (await first.ask(get())).status == 200
+        other = HttpServer(echo, error_response, observe=lambda *_: None, limits=QUICK)
+        full.nursery.start_soon(other.serve, [trio.SocketListener(full.share_listener())])
+        for _ in range(20):
+            async with full.client() as client:
+                assert (await client.ask(get())).status == 200
+        assert (full.server.refused, other.accepted) == (0, 20)
+
+
 async def test_serve_connection_above_the_limit_of_refusals_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("s3proxy.http1.server._MAX_REFUSALS", 0)
     async with serving(echo, replace(QUICK, max_connections=0)) as running:
