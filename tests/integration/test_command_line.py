@@ -28,9 +28,10 @@ def run(tmp_path: Path) -> Run:
     """Run ``s3proxy`` to its end, in a directory of its own."""
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        alone = ("--admin-listen", "") if arguments[:1] == ("serve",) else ()  # whatever else runs on this machine
         return subprocess.run(
-            [sys.executable, "-m", "s3proxy", *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=30,
-            check=False,
+            [sys.executable, "-m", "s3proxy", *arguments, *alone],
+            cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
 
     return run
