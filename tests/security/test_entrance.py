@@ -169,13 +169,12 @@ def test_keys_may_be_renewed_and_handshakes_not_repeated(
     # CVE-2011-1473: a client that renegotiates again and again costs a core. TLS 1.3 has a cheap KeyUpdate instead.
     address, authority = f"127.0.0.1:{secured.port}", str(certified.authority)
     command = ["openssl", "s_client", "-connect", address, version, "-CAfile", authority]
-    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as client:
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, bufsize=0) as client:
         assert client.stdin is not None
         for text in (f"{key}\n".encode(), closing(b"/renewed")):
             time.sleep(0.3)  # s_client takes a command only from a read that holds nothing else
             with suppress(BrokenPipeError):  # it has ended
                 client.stdin.write(text)
-                client.stdin.flush()
         assert client.stdout is not None
         said = client.stdout.read()  # before its input ends, for then it would not wait for the answer
     assert (b"HTTP/1.1 404" in said) == is_answered
