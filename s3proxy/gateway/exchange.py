@@ -17,7 +17,7 @@ from s3proxy.gateway.authenticate import Authenticator, VerifiedRequest
 from s3proxy.gateway.authorize import ReadableObjects, authorize, authorize_source
 from s3proxy.gateway.dispatch import dispatch
 from s3proxy.gateway.pacing import Pacing
-from s3proxy.gateway.recording import audit, detail_of
+from s3proxy.gateway.recording import audit, detail_of, finished
 from s3proxy.gateway.slow_answers import answer_in_time
 from s3proxy.gateway.xml_body import receive_xml
 from s3proxy.http1.messages import ConnectionLostError, Header, Request, Response, Sent
@@ -152,7 +152,7 @@ class Gateway:
 
     def _finish(self, request: Request, access: Access, response: Response, source: Total | None, sent: Sent) -> None:
         if self._access_log.wants_detail:
-            detail = detail_of(access, request, response)
+            detail = partial(detail_of, access, finished(request, response))
             self._access_log.write(
                 access, response.status, sent.body_bytes, is_complete=sent.is_complete, detail=detail
             )

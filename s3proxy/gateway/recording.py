@@ -1,9 +1,9 @@
 """What the logs are told of an exchange."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-from s3proxy.http1.messages import Request, Response
+from s3proxy.http1.messages import Header, Request, Response
 from s3proxy.s3 import model
 from s3proxy.telemetry import Access, AuditLog, Detail
 from s3proxy.telemetry.audit import Entry
@@ -67,24 +67,53 @@ def _entries(access: Access, status: int) -> list[Entry]:
     ]
 
 
-def detail_of(access: Access, request: Request, response: Response) -> Detail:
+class Finished(NamedTuple):  # which is made in half the time of a frozen dataclass
+    """What is kept of an exchange until its line is made; no body, of which there may be much."""
+
+    asked: tuple[Header, ...]
+    asked_length: int | None
+    received_bytes: int
+    status: int
+    answered: list[Header]
+    answered_length: int | None
+    begun_at: float | None
+
+
+def finished(request: Request, response: Response) -> Finished:
+    """What is kept of these two."""
+    body, length = response.body, response.content_length
+    if length is None:
+        length = len(body) if isinstance(body, bytes) else body.length
+    of_request = request.body
+    return Finished(
+        request.headers,
+        of_request.length,
+        of_request.received_bytes,
+        response.status,
+        response.headers,
+        length,
+        response.begun_at,
+    )
+
+
+def detail_of(access: Access, exchange: Finished) -> Detail:
     """What the access log's JSON form tells beside ``access``."""
-    agent, size = b"", request.body.length
-    for name, value in request.headers:
+    agent, size = b"", exchange.asked_length
+    for name, value in exchange.asked:
         if name == b"user-agent":
             agent = value
         elif name == b"x-amz-decoded-content-length" and value[:20].isdigit():
             size = int(value[:20])
-    if access.operation in _WHOLE_READS and response.status in {200, 206}:
-        etag, start, length, size = _read(response)
-    elif access.operation in _WRITES and response.status == 200:
-        etag, start, length = _header(response, b"etag"), None, None
+    if access.operation in _WHOLE_READS and exchange.status in {200, 206}:
+        etag, start, length, size = _read(exchange)
+    elif access.operation in _WRITES and exchange.status == 200:
+        etag, start, length = _header(exchange, b"etag"), None, None
     else:
         etag, start, length, size = b"", None, None, None
     return Detail(
         agent=agent.decode("latin-1"),
-        received_bytes=request.body.received_bytes,
-        first_byte_at=response.begun_at,
+        received_bytes=exchange.received_bytes,
+        first_byte_at=exchange.begun_at,
         etag=etag.strip(b'"').decode("latin-1"),
         size=size,
         start=start,
@@ -92,20 +121,17 @@ def detail_of(access: Access, request: Request, response: Response) -> Detail:
     )
 
 
-def _read(response: Response) -> tuple[bytes, int, int | None, int | None]:
+def _read(exchange: Finished) -> tuple[bytes, int, int | None, int | None]:
     """The entity tag, the range that was asked for, and the size of the whole object."""
-    body = response.body
-    length = response.content_length
-    if length is None:
-        length = len(body) if isinstance(body, bytes) else body.length
-    if response.status == 200:
-        return _header(response, b"etag"), 0, length, length
-    first, _, rest = _header(response, b"content-range").removeprefix(b"bytes ").partition(b"-")
-    return _header(response, b"etag"), int(first), length, int(rest.partition(b"/")[2])
+    etag, length = _header(exchange, b"etag"), exchange.answered_length
+    if exchange.status == 200:
+        return etag, 0, length, length
+    first, _, rest = _header(exchange, b"content-range").removeprefix(b"bytes ").partition(b"-")
+    return etag, int(first), length, int(rest.partition(b"/")[2])
 
 
-def _header(response: Response, wanted: bytes) -> bytes:
-    for name, value in response.headers:
+def _header(exchange: Finished, wanted: bytes) -> bytes:
+    for name, value in exchange.answered:
         if name == wanted:
             return value
     return b""

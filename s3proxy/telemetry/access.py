@@ -6,7 +6,7 @@ As JSON a line holds what a trace for a cache needs: ``operation``, ``bucket``, 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import trio
@@ -18,6 +18,9 @@ _FLUSH_SECONDS = 0.2
 _MOST_PATH: Final = 1024
 _MOST_NAME: Final = 128
 _MOST_AGENT: Final = 256
+
+_BATCH: Final = 64
+"""So many lines are made at once, which takes half the time: code and words stay close to the processor."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +61,8 @@ class Detail(NamedTuple):  # which is made in half the time of a frozen dataclas
 
 
 _NO_DETAIL: Final = Detail()
-_Outcome = tuple[int, float, bool]  # bytes sent, seconds, whether that was all
+_Outcome = tuple[int, int, float, bool]  # nanoseconds since 1970, bytes sent, seconds, whether that was all
+_Finished = tuple[Access, int, _Outcome, Callable[[], Detail] | None]
 
 
 class AccessLog:
@@ -88,28 +92,46 @@ class AccessLog:
         """Whether ``write`` has a use for it."""
         self._worker = worker
         self._clock = clock
+        self._finished: list[_Finished] = []
 
     def write(
-        self, access: Access, status: int, sent_bytes: int, *, is_complete: bool, detail: Detail = _NO_DETAIL
+        self,
+        access: Access,
+        status: int,
+        sent_bytes: int,
+        *,
+        is_complete: bool,
+        detail: Callable[[], Detail] | None = None,
     ) -> None:
-        """Take one finished request into the log."""
+        """Take one finished request into the log; ``detail`` is asked for when its line is made."""
         if not self._is_on:
             return
-        seconds = self._clock() - access.started
-        if self.wants_detail:
-            line = _as_json(access, status, (sent_bytes, seconds, is_complete), detail, self._worker)
-            if len(line) > MOST_LINE_BYTES:  # a key of strange characters: it goes before path and agent
-                access.target, detail = b"...", _NO_DETAIL
-                line = _as_json(access, status, (sent_bytes, seconds, is_complete), detail, self._worker)
-        else:
-            line = _as_console(access, status, (sent_bytes, seconds, is_complete))
-        self._lines.put(line)
+        outcome = (time.time_ns(), sent_bytes, self._clock() - access.started, is_complete)
+        self._finished.append((access, status, outcome, detail))
+        if len(self._finished) >= _BATCH:
+            self._settle()
+
+    def _settle(self) -> None:
+        for access, status, outcome, detail in self._finished:
+            if self.wants_detail:
+                line = self._json_line(access, status, outcome, detail)
+            else:
+                line = _as_console(access, status, outcome)
+            self._lines.put(line)
+        self._finished.clear()
+
+    def _json_line(self, access: Access, status: int, outcome: _Outcome, detail: Callable[[], Detail] | None) -> str:
+        line = _as_json(access, status, outcome, detail() if detail else _NO_DETAIL, self._worker)
+        if len(line) > MOST_LINE_BYTES:  # a key of strange characters: it goes before path and agent
+            line = _as_json(replace(access, target=b"..."), status, outcome, _NO_DETAIL, self._worker)
+        return line
 
     async def run(self) -> None:
         """Write the lines out until cancelled."""
         try:
             while True:
                 await trio.sleep(_FLUSH_SECONDS)
+                self._settle()
                 if lines := self._lines.take():
                     with trio.CancelScope(shield=True):  # what was taken is written
                         await trio.to_thread.run_sync(self._lines.write, lines)
@@ -118,24 +140,25 @@ class AccessLog:
 
     def flush(self) -> None:
         """Write the lines that wait. Blocks; an output that refuses them loses them."""
+        self._settle()
         self._lines.write(self._lines.take())
 
 
 def _as_console(access: Access, status: int, outcome: _Outcome) -> str:
-    sent_bytes, seconds, is_complete = outcome
+    at, sent_bytes, seconds, is_complete = outcome
     return (
-        f"{stamp()} {word(access.peer)} {word(access.user)} {access.operation} {access.method.decode('latin-1')} "
+        f"{stamp(at)} {word(access.peer)} {word(access.user)} {access.operation} {access.method.decode('latin-1')} "
         f"{shown_target(access.target)} {status} {access.error} {sent_bytes}{'' if is_complete else ' broken-off'} "
         f"{seconds * 1000:.1f}ms {access.request_id}\n"
     )
 
 
 def _as_json(access: Access, status: int, outcome: _Outcome, detail: Detail, worker: int) -> str:
-    sent_bytes, seconds, is_complete = outcome
+    at, sent_bytes, seconds, is_complete = outcome
     bucket, _, key = access.resource[1:].partition("/")
     first_byte = "null" if detail.first_byte_at is None else f"{detail.first_byte_at - access.started:.6f}"
     return (
-        f'{{"time":"{stamp()}","request_id":"{access.request_id}","worker":{worker},'
+        f'{{"time":"{stamp(at)}","request_id":"{access.request_id}","worker":{worker},'
         f'"peer":{quoted(access.peer, _MOST_NAME)},"user":{_or_null(access.user)},'
         f'"operation":{_or_null(access.operation)},"bucket":{quoted(bucket)},"key":{quoted(key)},'
         f'"method":{quoted(access.method.decode("latin-1"), _MOST_NAME)},'

@@ -130,7 +130,7 @@ def _second_stamp(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
-def stamp() -> str:
-    """Now, to the millisecond, as RFC 3339 has it."""
-    milliseconds = time.time_ns() // 1_000_000
+def stamp(nanoseconds: int | None = None) -> str:
+    """A moment, now by default, to the millisecond, as RFC 3339 has it."""
+    milliseconds = (time.time_ns() if nanoseconds is None else nanoseconds) // 1_000_000
     return f"{_second_stamp(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"

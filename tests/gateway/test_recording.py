@@ -13,7 +13,7 @@ import trio
 from s3proxy.body import Body
 from s3proxy.gateway.authenticate import OpenAuthenticator
 from s3proxy.gateway.exchange import Gateway, Settings
-from s3proxy.gateway.recording import audit, detail_of
+from s3proxy.gateway.recording import audit, detail_of, finished
 from s3proxy.http1.messages import EmptyBody, Header, Request, RequestBody, Response, Sent
 from s3proxy.stores.local.store import LocalStore
 from s3proxy.telemetry import Access, AccessLog, AuditLog
@@ -110,7 +110,7 @@ def test_detail_of_an_upload_in_chunks_has_the_size_within() -> None:
     access = Access(peer="", method=b"PUT", target=b"/b/k", request_id="R", started=0, operation="PutObject")
     headers = ((b"content-length", b"200"), (b"x-amz-decoded-content-length", b"100"))
     request = Request(b"PUT", b"/b/k", headers, Arriving(b"x" * 200), "")
-    assert detail_of(access, request, Response(200, [(b"etag", b'"a"')])).size == 100
+    assert detail_of(access, finished(request, Response(200, [(b"etag", b'"a"')]))).size == 100
 
 
 CHANGES: list[tuple[bytes, bytes, bytes | None, tuple[Header, ...], str]] = [

@@ -78,7 +78,7 @@ async def test_run_writes_what_is_left_when_cancelled(autojump_clock: trio.testi
 def told(access: Access, detail: Detail, *, is_complete: bool = True) -> dict[str, object]:
     stream = io.StringIO()
     log = AccessLog(stream, is_json=True, worker=1, clock=lambda: 100.25)
-    log.write(access, 206, 17, is_complete=is_complete, detail=detail)
+    log.write(access, 206, 17, is_complete=is_complete, detail=lambda: detail)
     log.flush()
     (line,) = stream.getvalue().splitlines()
     assert line.isascii()
