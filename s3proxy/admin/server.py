@@ -88,7 +88,7 @@ async def _close_when_cancelled(streams: Iterable[trio.SocketStream]) -> None:
 
 
 def _client_of(sock: trio.socket.SocketType) -> str:
-    """Who connected: the user of a Unix socket, else an address.
+    """Who connected: the user of a Unix socket, else an address; ``gone`` of whoever has reset the connection already.
 
     Source: unix(7), SO_PEERCRED.
     """
@@ -96,7 +96,10 @@ def _client_of(sock: trio.socket.SocketType) -> str:
         return (
             f"uid {_CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))[1]}"
         )
-    return str(sock.getpeername()[0])
+    try:
+        return str(sock.getpeername()[0])
+    except OSError:  # so do the health checks of balancers that have waited too long
+        return "gone"
 
 
 class _Connection(TCPServer):

@@ -1,6 +1,7 @@
 import http.client
 import select
 import socket
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +9,11 @@ import pytest
 import trio
 
 from s3proxy.admin import server
+from s3proxy.admin.app import AdminApp
+from s3proxy.admin.cache_commands import cache_commands
 from s3proxy.admin.messages import Loaded, decode
+from s3proxy.admin.routes import command_routes
+from s3proxy.admin.server import serve_admin
 from tests.admin.fakes import MIB, FakeCaches
 from tests.admin.serving import serving
 
@@ -61,6 +66,21 @@ async def test_server_ends_although_a_client_does_not_read(tmp_path: Path) -> No
             await trio.sleep(0.5)  # its buffer is full by now
             scope.cancel()
     client.close()
+
+
+async def test_server_survives_a_client_that_resets_its_connection_before_it_is_accepted() -> None:
+    # Health checks of HAProxy do so when they have waited too long; it used to end the process.
+    app = AdminApp(command_routes(cache_commands(FakeCaches({}))))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        with socket.create_connection(listener.getsockname()) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serve_admin, app, [listener], trio.Event())
+            async with await trio.open_tcp_stream(*listener.getsockname()) as stream:
+                await stream.send_all(b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 404")
+            nursery.cancel_scope.cancel()
 
 
 async def test_server_survives_what_is_not_http(tmp_path: Path) -> None:
