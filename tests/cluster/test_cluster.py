@@ -13,6 +13,7 @@ from tests.cluster.traffic import BUCKET, KeyHistory, flowing, make_client, read
 pytestmark = pytest.mark.skipif(not is_installed(), reason="haproxy is not installed")
 
 _FRESH_ALWAYS = {"cache": {"metadata_ttl_seconds": 0}}
+_TTL_SECONDS = 2.0
 _OBJECTS = 48
 
 
@@ -94,3 +95,53 @@ def test_object_that_moves_away_and_back_is_read_as_it_was_written_meanwhile(clu
     assert history.read_age(client) == 0
     cluster.balancer.take_in(owner)
     assert history.read_age(client) == 0
+
+
+def test_what_delete_objects_deletes_is_gone_from_the_node_that_cached_it(cluster: Cluster) -> None:
+    # The request goes to the node of the bucket, not to those of the keys.
+    client = make_client(cluster.port)
+    histories = [KeyHistory(f"deleted-{number}") for number in range(8)]
+    for history in histories:
+        history.write(client)
+        assert history.read_age(client) == 0
+    client.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": history.key} for history in histories]})
+    for history in histories:
+        with pytest.raises(client.exceptions.NoSuchKey):
+            client.get_object(Bucket=BUCKET, Key=history.key)
+
+
+# Nodes that take an object for unchanged for some time
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two nodes that ask the store about an object every ``_TTL_SECONDS``."""
+    settings = {"cache": {"metadata_ttl_seconds": _TTL_SECONDS}}
+    with running_cluster(tmp_path_factory.mktemp("patient"), nodes=2, settings=settings) as running:
+        make_client(running.port).create_bucket(Bucket=BUCKET)
+        yield running
+
+
+def test_nobody_reads_old_bytes_while_every_node_keeps_its_objects(patient: Cluster) -> None:
+    with flowing(patient.port) as traffic:
+        time.sleep(2)
+    assert traffic.outcomes.failures == []
+    assert traffic.outcomes.superseded == 0
+    assert traffic.outcomes.reads > 100
+
+
+def test_object_that_moves_away_and_back_is_old_for_no_longer_than_metadata_ttl(patient: Cluster) -> None:
+    client = make_client(patient.port)
+    history = KeyHistory("wandering")
+    history.write(client)
+    begin = time.monotonic()
+    assert history.read_age(client) == 0
+    owner = patient.owners([f"/{BUCKET}/wandering"])[f"/{BUCKET}/wandering"]
+    patient.balancer.take_out(owner)
+    history.write(client)
+    patient.balancer.take_in(owner)
+    ages = []
+    while time.monotonic() < begin + _TTL_SECONDS + 1:
+        ages.append(history.read_age(client))
+    assert 0 < max(ages) <= _TTL_SECONDS, "what this test is about did not happen, or took longer"
+    assert ages[-1] == 0
