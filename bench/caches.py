@@ -6,6 +6,7 @@ each slice, the others wait), kept connections to the store, large buffers, send
 it stores (``use_temp_path=off``).
 """
 
+import getpass
 import os
 import sys
 from pathlib import Path
@@ -108,7 +109,8 @@ def _s3proxy(place: Place, workers: int) -> list[str]:
         admin_socket=ADMIN_SOCKET,
         store=upstream.authority,
         region=credentials.region if credentials else "us-east-1",
-        access_key=credentials.access_key if credentials else "bench",
+        # A server in open mode owns what it makes by the name of its user.
+        access_key=credentials.access_key if credentials else getpass.getuser(),
         secret_key=credentials.secret_key if credentials else "unchecked",
         fresh=_FRESH_SECONDS,
         memory=memory,
