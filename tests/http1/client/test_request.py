@@ -2,7 +2,7 @@
 
 import h11
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from s3proxy.http1.client.request import UnsendableRequestError, render_request_head
@@ -65,6 +65,7 @@ def test_render_request_head_that_breaks_out_of_its_place_raises(
 def test_render_request_head_of_anything_is_one_request_or_an_error(
     target: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
+    assume(all(name.lower() != b"host" for name, _ in headers))  # that there is one is the caller's part
     try:
         head = render_request_head(b"PUT", b"/" + target, [(b"host", b"x"), *headers], 3)
     except UnsendableRequestError:
