@@ -37,7 +37,8 @@ def cache(path: Path, capsys: pytest.CaptureFixture[str]) -> Cache:
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "s3proxy", "cache", *arguments]
+    # A shell's background jobs ignore SIGINT, and so would what they start.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "s3proxy", "cache", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
