@@ -46,6 +46,11 @@ class Body(ABC):
     origin: ClassVar[Origin | None] = None
     """None when it counts its bytes itself, as a cache does, or makes them up."""
 
+    @property
+    def closes_at_once(self) -> bool:
+        """Whether ``aclose`` waits for nothing, so that nobody need see to it that the wait ends."""
+        return False
+
     @abstractmethod
     def __aiter__(self) -> AsyncIterator[Chunk]:
         """Yield the chunks in order; none is empty.

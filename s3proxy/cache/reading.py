@@ -134,6 +134,11 @@ class CachedBody(Body):
         """Whether the rest comes straight from the source."""
         return self._direct is not None
 
+    @property
+    def closes_at_once(self) -> bool:
+        """Unless a body of the source is to be closed."""
+        return self._direct is None
+
     async def aclose(self) -> None:
         """Let go of blocks and fills; idempotent."""
         if not self._is_open:

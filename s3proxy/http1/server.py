@@ -90,16 +90,19 @@ class HttpServer:
         Raises:
             OSError: a listener cannot be accepted from.
         """
-        async with trio.open_nursery() as connections:
-            try:
-                with self._accepting:
-                    async with trio.open_nursery() as doors:
-                        for listener in listeners:
-                            doors.start_soon(self._accept, listener, connections)
-            finally:
-                for listener in listeners:
-                    listener.socket.close()
-            connections.cancel_scope.deadline = trio.current_time() + self._limits.drain_seconds
+        async with trio.open_nursery() as watch:
+            watch.start_soon(self._occupancy.end_idle)
+            async with trio.open_nursery() as connections:
+                try:
+                    with self._accepting:
+                        async with trio.open_nursery() as doors:
+                            for listener in listeners:
+                                doors.start_soon(self._accept, listener, connections)
+                finally:
+                    for listener in listeners:
+                        listener.socket.close()
+                connections.cancel_scope.deadline = trio.current_time() + self._limits.drain_seconds
+            watch.cancel_scope.cancel()
 
     def drain(self) -> None:
         """Begin the graceful end: accept nothing, let requests in flight finish, close what is idle.
@@ -111,8 +114,8 @@ class HttpServer:
         self._occupancy.is_draining = True
         self._accepting.cancel()
         now, patience, idle = trio.current_time(), self._limits.drain_idle_seconds, self._occupancy.idle
-        for place, scope in enumerate(idle):
-            scope.deadline = min(scope.deadline, now + patience * (1 + place / len(idle)))
+        for place, (end, deadline) in enumerate(idle.items()):
+            idle[end] = min(deadline, now + patience * (1 + place / len(idle)))
 
     async def _accept(self, listener: trio.SocketListener, connections: trio.Nursery) -> None:
         if listener.socket.family != socket.AF_UNIX:
@@ -185,7 +188,8 @@ class HttpServer:
         limits, is_draining = self._limits, self._occupancy.is_draining
         patience = limits.drain_idle_seconds if is_draining else limits.head_timeout_seconds
         scope = trio.CancelScope(deadline=trio.current_time() + patience)
-        self._occupancy.idle.add(scope)  # a graceful end waits no longer for one who has not asked yet
+        # A graceful end waits no longer for one who has not asked yet.
+        self._occupancy.idle[scope.cancel] = scope.deadline
         try:
             with scope:
                 entered = await self._entrance.enter(transport, limits.linger_seconds)
@@ -197,7 +201,7 @@ class HttpServer:
         except ConnectionLostError:
             pass  # a balancer that tries whether the port answers, say
         finally:
-            self._occupancy.idle.discard(scope)
+            del self._occupancy.idle[scope.cancel]
         return None
 
     def _note_failed(self, error: HandshakeError) -> None:

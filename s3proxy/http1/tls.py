@@ -89,14 +89,16 @@ class TlsTransport(SocketTransport):
     async def receive(self) -> bytes:
         """Receive what is there."""
         while True:
-            if self._tls.pending():  # OpenSSL holds the rest of a record, of which the socket knows nothing
-                await trio.lowlevel.checkpoint()
-            else:
-                await trio.lowlevel.wait_readable(self._fd)
             try:
+                if self._tls.pending():  # OpenSSL holds the rest of a record, of which the socket knows nothing
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await trio.lowlevel.wait_readable(self._fd)
                 return self._tls.recv(RECEIVE_BYTES)
             except (BlockingIOError, ssl.SSLWantReadError):
                 continue
+            except trio.ClosedResourceError:  # end_wait
+                return b""
             except OSError as error:
                 raise ConnectionLostError(str(error)) from error
 

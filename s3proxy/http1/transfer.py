@@ -58,6 +58,10 @@ class Transport(ABC):
         """Receive what is there, b"" at the end. Waits without a deadline: that is the caller's."""
 
     @abstractmethod
+    def end_wait(self) -> None:
+        """Let ``receive``, if something waits in it now, return as at the end; nothing is lost by it."""
+
+    @abstractmethod
     async def receive_into(self, buffer: memoryview) -> int:
         """Fill the start of ``buffer`` and return how many bytes, 0 at the end."""
 
@@ -120,13 +124,19 @@ class SocketTransport(Transport):
         """Receive what is there."""
         # Waiting first: between two requests there is nothing to receive yet, and one who pipelines gives way here.
         while True:
-            await trio.lowlevel.wait_readable(self._fd)
             try:
+                await trio.lowlevel.wait_readable(self._fd)
                 return self._sock.recv(RECEIVE_BYTES)
             except BlockingIOError:
                 continue
+            except trio.ClosedResourceError:  # end_wait
+                return b""
             except OSError as error:
                 raise ConnectionLostError(str(error)) from error
+
+    def end_wait(self) -> None:
+        """Wake who waits, as is done before a descriptor is closed; this one stays open."""
+        trio.lowlevel.notify_closing(self._fd)
 
     async def receive_header(self, length_of: Callable[[bytes], int]) -> bytes:
         """Receive what comes before all else, and not a byte more. Waits without a deadline: that is the caller's.

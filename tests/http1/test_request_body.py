@@ -21,6 +21,9 @@ class ScriptedTransport(Transport):
     async def receive(self) -> bytes:
         raise NotImplementedError
 
+    def end_wait(self) -> None:
+        raise NotImplementedError
+
     async def receive_into(self, buffer: memoryview) -> int:
         return await self._script.receive_into(buffer)
 

@@ -74,6 +74,7 @@ class FileBody(Body):
     __slots__ = ("_file", "_is_open", "_left", "_start", "length")
 
     origin: ClassVar[Origin | None] = "local"
+    closes_at_once = True
 
     def __init__(self, file: SharedFile, span: ByteRange) -> None:
         self.length = span.length
