@@ -1,4 +1,4 @@
-"""The command line of the bench: ``python -m bench list | run | compare``."""
+"""The command line of the bench: ``python -m bench list | run | compare | replay``."""
 
 import argparse
 import dataclasses
@@ -19,6 +19,7 @@ from bench.ceph import ceph_absence
 from bench.dataset import Dataset
 from bench.goals import goals_table
 from bench.machine import describe
+from bench.replay.command import add_replay_options, replay
 from bench.report import ResultsFile, difference, facts, read_results, tables, turn_line
 from bench.runner import run_cases
 from bench.samples import Failure, Sample, summarise
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="show a run against its goals, or against an earlier run")
     compare.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="one run; or an old and a new one")
     compare.set_defaults(command=_compare)
+    replayed = commands.add_parser(
+        "replay", help="what other cache policies would have kept", description=replay.__doc__
+    )
+    add_replay_options(replayed)
+    replayed.set_defaults(command=replay)
     return parser
 
 
