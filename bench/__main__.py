@@ -19,11 +19,12 @@ from bench.ceph import ceph_absence
 from bench.dataset import Dataset
 from bench.goals import goals_table
 from bench.machine import describe
+from bench.peers.nginx import nginx_program
 from bench.replay.command import add_replay_options, replay
 from bench.report import ResultsFile, difference, facts, read_results, tables, turn_line
 from bench.runner import run_cases
 from bench.samples import Failure, Sample, summarise
-from bench.targets import Target, nginx_program
+from bench.targets import Target
 from bench.understore import UNDER_STORES, UnderStore
 from bench.workloads import all_cases
 

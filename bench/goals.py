@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.caches import NGINX_SLICES
+from bench.catalogue import NGINX_SLICES, NGINXES
 from bench.report import aligned
 from bench.samples import Summary, best, ratio, value
-from bench.targets import NGINXES
 
 Summaries = Sequence[Summary]
 Figure = Callable[[Summaries], float | None]

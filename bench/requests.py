@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bench.content import Thing
 from bench.signing import EMPTY_PAYLOAD, Call, Credentials, encode_query, sign
@@ -18,6 +19,8 @@ class Endpoint:
     host: str
     port: int
     credentials: Credentials | None = None
+    trusted: Path | None = None
+    """Of a server that speaks TLS: the certificate of who signed its own."""
 
     @property
     def authority(self) -> str:

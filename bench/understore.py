@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import BenchError
+from bench.catalogue import SERVERS
 from bench.ceph import ceph_absence, ceph_started
 from bench.client import Client, connected, expect
 from bench.content import Thing
 from bench.dataset import Dataset
 from bench.measure import running_on
 from bench.requests import BUCKET, Endpoint
-from bench.targets import SERVERS, Server, Upstream, started
+from bench.targets import Server, Upstream, started
 from tests.faults.tally import Tally, parse_tally
 
 UNDER_STORES = ("s3proxy", "nginx", "ceph")

@@ -7,8 +7,8 @@ which client, cache and store share as they like.
 from functools import partial
 from statistics import median
 
-from bench.caches import NGINX_SLICES
 from bench.cases import Case, Outcome, Session
+from bench.catalogue import NGINX_SLICES
 from bench.content import GIB, MIB, Thing, things
 from bench.measure import Stopwatch, peak_rss_bytes
 from bench.reading import reading_from

@@ -3,11 +3,12 @@
 from functools import partial
 
 from bench.cases import Case, Outcome, Session
+from bench.catalogue import NGINXES
 from bench.client import check_objects
 from bench.content import KIB, MIB, size_name
 from bench.dataset import objects_of
 from bench.requests import Endpoint, render_get
-from bench.targets import NGINXES, Server
+from bench.targets import Server
 from bench.throughput import measure_throughput
 
 _CONNECTIONS = {4 * KIB: 32, 64 * KIB: 32, MIB: 16, 64 * MIB: 8}

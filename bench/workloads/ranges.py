@@ -4,10 +4,11 @@ import random
 from functools import partial
 
 from bench.cases import Case, Outcome, Session
+from bench.catalogue import NGINXES
 from bench.content import KIB, MIB, size_name
 from bench.dataset import objects_of
 from bench.requests import Endpoint, Request, render_range
-from bench.targets import NGINXES, Server
+from bench.targets import Server
 from bench.throughput import measure_throughput
 
 _OBJECT = 256 * MIB

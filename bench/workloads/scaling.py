@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 
 from bench import BenchError
-from bench.caches import ADMIN_SOCKET
 from bench.cases import Case, Outcome, Session
 from bench.client import check_objects
 from bench.content import KIB, size_name, things
 from bench.dataset import objects_of
 from bench.measure import cpu_seconds, family
+from bench.peers.ours import ADMIN_SOCKET
 from bench.requests import Endpoint, render_get
 from bench.samples import percentile
 from bench.targets import Server

@@ -4,8 +4,8 @@ import random
 from dataclasses import replace
 from functools import partial
 
-from bench.caches import NGINX_SLICES
 from bench.cases import Case, Outcome, Session
+from bench.catalogue import NGINX_SLICES
 from bench.client import check_objects
 from bench.content import KIB, MIB, size_name, things
 from bench.requests import Endpoint, Request, render_range

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench import BenchError
-from bench.caches import CACHES
+from bench.catalogue import CACHES, SERVERS
 from bench.requests import Endpoint
-from bench.targets import SERVERS, Place, Target, Upstream, started
+from bench.targets import Place, Target, Upstream, started
 
 
 def _target(command: Callable[[Place], list[str]]) -> Target:
@@ -57,15 +57,22 @@ def test_command_of_each_server_names_its_root_and_port(target: Target, tmp_path
     assert "4321" in words + configurations
 
 
+def _has_tiers(target: Target) -> bool:
+    return target.name not in {"s3proxy-through", "varnish"}  # Varnish's memory is its own
+
+
 @pytest.mark.parametrize("target", CACHES, ids=lambda target: target.name)
 def test_command_of_each_cache_names_its_store_tier_and_port(target: Target, tmp_path: Path) -> None:
     if target.command is None:
         return
     upstream = Endpoint(host="127.0.0.1", port=8765)
     tiers = tmp_path / "memory", tmp_path / "disk"
-    target.command(Place(root=tmp_path, scratch=tmp_path, port=4321, upstream=upstream, tiers=tiers))
-    configuration = "".join(path.read_text() for path in tmp_path.iterdir())
-    assert all(each in configuration for each in ("127.0.0.1:8765", "127.0.0.1:4321", str(tiers[0])))
+    place = Place(root=tmp_path, scratch=tmp_path, port=4321, upstream=upstream, tiers=tiers)
+    words = " ".join(target.command(place))
+    configuration = words + "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
+    assert "127.0.0.1:8765" in configuration
+    assert "4321" in configuration
+    assert str(tiers[0]) in configuration or str(tiers[1]) in configuration or not _has_tiers(target)
 
 
 def test_target_that_is_the_under_store_itself_is_not_started(tmp_path: Path) -> None:
