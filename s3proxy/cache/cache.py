@@ -29,12 +29,12 @@ class FetchLimits:
     Attributes:
         max_fetch_bytes: the longest range of one fetch, a multiple of the unit size.
         max_prefetch_bytes: fetched ahead of a sequential reader at most; 0 is off.
-        max_fetches: at once; who needs more waits in turn.
+        busy_fills: with so many under way in this process nothing is fetched ahead.
     """
 
     max_fetch_bytes: int = 16 << 20
     max_prefetch_bytes: int = 32 << 20
-    max_fetches: int = 64
+    busy_fills: int = 32
 
 
 class BlockCache:
@@ -65,7 +65,7 @@ class BlockCache:
         self.geometry: Final = geometry
         self.shelf: Final = Shelf(tiers, geometry, shared=shared, evictors=evictors)
         self._fills = Fills(
-            self.shelf, nursery=nursery, max_fetch_bytes=limits.max_fetch_bytes, max_fetches=limits.max_fetches
+            self.shelf, nursery=nursery, max_fetch_bytes=limits.max_fetch_bytes, busy_fills=limits.busy_fills
         )
         self._history = ReadHistory(geometry.unit_size)
         self._nursery = nursery

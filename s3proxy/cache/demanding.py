@@ -9,16 +9,16 @@ from typing import Final
 
 import trio
 
-from s3proxy.body import Body
 from s3proxy.cache.block_file import Block
 from s3proxy.cache.blocks import BlockId, ObjectVersion
 from s3proxy.cache.counters import Counter
+from s3proxy.cache.direct import DirectBody
 from s3proxy.cache.failures import CacheIOError, TierFullError
 from s3proxy.cache.filling import Fill, Piece
 from s3proxy.cache.following import Followers
 from s3proxy.cache.plan import Run, blocks_of, cut_to, halved, run_at, wanted
 from s3proxy.cache.shelf import Shelf
-from s3proxy.cache.source import Fetched, Source, fetch_exactly
+from s3proxy.cache.source import Fetched, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,28 +41,29 @@ class Fills:
         shelf: where blocks are opened and made.
         nursery: where fills run.
         max_fetch_bytes: the longest range asked of a source at once, a multiple of the unit size.
-        max_fetches: at once; who needs more waits in turn.
+        busy_fills: with so many under way nothing is fetched without need. How many are fetched at once is the
+            sources' to bound, in which reads past the cache and all other requests have their turns too.
     """
 
-    def __init__(self, shelf: Shelf, *, nursery: trio.Nursery, max_fetch_bytes: int, max_fetches: int) -> None:
+    def __init__(self, shelf: Shelf, *, nursery: trio.Nursery, max_fetch_bytes: int, busy_fills: int) -> None:
         self.shelf: Final = shelf
         self.window_bytes: Final = max_fetch_bytes // 2
         """How far ahead of a reader the next fetch begins, so that the link does not idle between two."""
         self._max_fetch_bytes = max_fetch_bytes
         self._unit: Final = shelf.geometry.unit_size
         self._nursery = nursery
-        self._slots = trio.CapacityLimiter(max_fetches)
+        self._busy_fills = busy_fills
+        self._under_way = 0
         self._followers = Followers(nursery)
         self._fills: dict[str, list[Fill]] = {}
 
     def __str__(self) -> str:
-        fills = sum(map(len, self._fills.values()))
-        return f"{fills} fills, {self._slots.borrowed_tokens} fetching"
+        return f"{self._under_way} fills"
 
     @property
     def is_busy(self) -> bool:
-        """Whether so many fetches are under way that none should be made without need."""
-        return self._slots.borrowed_tokens * 2 >= self._slots.total_tokens
+        """Whether so many fills are under way that none should be begun without need."""
+        return self._under_way >= self._busy_fills
 
     def covering(self, version: ObjectVersion, offset: int) -> Fill | None:
         """The fill by which the byte at ``offset`` is to come."""
@@ -130,15 +131,16 @@ class Fills:
             return
         await self._followers.wait(block, (offset - block_id.start) // self._unit * self._unit)
 
-    async def fetch(self, source: Source, start: int, stop: int) -> Body:
+    async def fetch(self, source: Source, start: int, stop: int) -> DirectBody:
         """Fetch past the cache.
 
         Raises:
             Exception: what the source raises.
         """
         self.shelf.shared.add(Counter.DIRECT_READS)
-        self.shelf.shared.add(Counter.STORE_REQUESTS)
-        return await fetch_exactly(source, start, stop)
+        body = DirectBody(source, (start, stop), piece_bytes=self._max_fetch_bytes, shared=self.shelf.shared)
+        await body.begin()
+        return body
 
     # Beginning
 
@@ -231,14 +233,16 @@ class Fills:
     def _start(self, demand: Demand, pieces: list[Piece], fetched: Fetched | None) -> Fill:
         fill = Fill(pieces, is_kept=demand.is_kept, shelf=self.shelf)
         self._fills.setdefault(demand.version.digest, []).append(fill)
+        self._under_way += 1
         self._nursery.start_soon(self._run, fill, demand, fetched)
         return fill
 
     async def _run(self, fill: Fill, demand: Demand, fetched: Fetched | None) -> None:
         digest = demand.version.digest
         try:
-            await fill.run(demand.source, self._slots, fetched)
+            await fill.run(demand.source, fetched)
         finally:
+            self._under_way -= 1
             fills = self._fills[digest]
             fills.remove(fill)
             if not fills:

@@ -154,17 +154,16 @@ class Fill:
         if self.error is not None:
             raise self.error.with_traceback(None)  # many raise it: each traceback would be added to the others'
 
-    async def run(self, source: Source, slots: trio.CapacityLimiter, fetched: Fetched | None) -> None:
+    async def run(self, source: Source, fetched: Fetched | None) -> None:
         """Do it. Raises nothing of the source or the blocks: whoever waits finds the error here.
 
         Args:
             source: of the version.
-            slots: bounds the fetches at once.
             fetched: a body that begins where the fill does, taken over.
         """
         try:
             with self._scope:
-                await self._transfer(source, slots, fetched)
+                await self._transfer(source, fetched)
         except Exception as error:  # it belongs to the readers, whatever the store layer raised
             self.error = error
         finally:
@@ -173,7 +172,7 @@ class Fill:
                 self._pieces.pop().release()
             self._lot.unpark_all()
 
-    async def _transfer(self, source: Source, slots: trio.CapacityLimiter, fetched: Fetched | None) -> None:
+    async def _transfer(self, source: Source, fetched: Fetched | None) -> None:
         """Fetch until all is there.
 
         What ``fetch`` raises is final, for the store layer repeats what may be repeated. A body that breaks off is
@@ -186,10 +185,9 @@ class Fill:
                 failure = await self._take(fetched.body, fetched.stop)
                 fetched = None
             else:
-                async with slots:
-                    stop = self.stop
-                    self._shelf.shared.add(Counter.STORE_REQUESTS)
-                    failure = await self._take(await fetch_exactly(source, before, stop), stop)
+                stop = self.stop
+                self._shelf.shared.add(Counter.STORE_REQUESTS)
+                failure = await self._take(await fetch_exactly(source, before, stop), stop)
             if failure is None or self.position >= self.stop:
                 return
             idle = idle + 1 if self.position == before else 0
@@ -222,14 +220,18 @@ class Fill:
         if not isinstance(chunk, FileSlice):
             await self._write(memoryview(chunk))
             return
-        buffer = memoryview(bytearray(min(chunk.length, _COPY_BYTES)))
         offset, stop = chunk.offset, chunk.offset + chunk.length
         while offset < stop and self.position < self.stop:
-            count = await self._read(chunk.fd, buffer[: stop - offset], offset)
-            if not count:
-                raise BrokenSourceError(f"the file ended {stop - offset} bytes early")
-            await self._write(buffer[:count])
-            offset += count
+            async with self._shelf.copying:
+                offset += await self._copy(chunk.fd, offset, min(stop - offset, _COPY_BYTES))
+
+    async def _copy(self, fd: int, offset: int, length: int) -> int:
+        buffer = memoryview(bytearray(length))
+        count = await self._read(fd, buffer, offset)
+        if not count:
+            raise BrokenSourceError(f"the file ended early, at {offset}")
+        await self._write(buffer[:count])
+        return count
 
     async def _read(self, fd: int, buffer: memoryview, offset: int) -> int:
         try:

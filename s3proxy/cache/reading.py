@@ -13,6 +13,7 @@ from s3proxy.cache.block_file import Block
 from s3proxy.cache.blocks import BlockId, ObjectVersion
 from s3proxy.cache.counters import Counter
 from s3proxy.cache.demanding import Demand, Fills
+from s3proxy.cache.direct import DirectBody
 from s3proxy.cache.failures import CacheIOError
 from s3proxy.cache.filling import Fill
 from s3proxy.cache.plan import Run
@@ -80,7 +81,7 @@ class CachedBody(Body):
         self._block_start = self._block_stop = 0  # of _block, in the object
         self._joined: list[Fill] = []
         self._tail: bytes | None = None  # given out instead of bytes of _block
-        self._direct: Excerpt | None = None
+        self._direct: Excerpt | DirectBody | None = None
         self._is_open = True
         self._is_hit = True
         self._is_coalesced = False  # with a fill that somebody else has begun
@@ -334,8 +335,7 @@ class CachedBody(Body):
         self._let_go()
         self._is_hit = False
         self._count(Counter.STORE_BYTES)
-        body = await self._fills.fetch(self._source, self._pos, self._stop)
-        self._direct = Excerpt(body, 0, self._stop - self._pos)
+        self._direct = await self._fills.fetch(self._source, self._pos, self._stop)
 
     def _let_go(self) -> None:
         is_satisfied = self._pos >= self._stop

@@ -61,6 +61,8 @@ class Shelf:
         self.open_blocks: Final = OpenBlocks()
         self._memory: Final = frozenset(tier.name for tier in tiers if _is_in_memory(tier))
         self._threads = trio.CapacityLimiter(_THREADS)
+        self.copying: Final = trio.CapacityLimiter(_THREADS)
+        """Held for each piece of a file that is copied into a block: bounds the buffers, and files take turns."""
         self.evictors: Final = {evictor.tier.name: evictor for evictor in evictors}
         self._searches: dict[str, trio.Event] = {}
         self._failures = {tier.name: deque[float](maxlen=_FAILURES) for tier in tiers}

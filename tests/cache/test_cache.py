@@ -132,7 +132,7 @@ async def test_no_tier_at_all_is_reading_from_the_source(autojump_clock: MockClo
             assert await read(cache, DATA, source) == DATA
             opened = await fetched_of(source, 0, len(DATA))
             assert await read(cache, DATA, source, fetched=opened) == DATA
-            assert source.fetches == [(0, len(DATA))] * 2
+            assert source.fetches == [(0, 4 * BLOCK), (4 * BLOCK, len(DATA)), (0, len(DATA))]
             assert rig.total(Counter.MISSES) == 2
             nursery.cancel_scope.cancel()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 
 import pytest
 import trio
@@ -20,24 +21,22 @@ VERSION = version_of(DATA)
 
 
 @asynccontextmanager
-async def demanding(*, size_bytes: int = 1 << 30, is_stuck: bool = True) -> AsyncIterator[tuple[Rig, Fills]]:
-    """Fills of a source that never agrees, unless it is not to be stuck."""
+async def demanding(*, size_bytes: int = 1 << 30) -> AsyncIterator[tuple[Rig, Fills]]:
+    """Fills over a memory tier, of which a single one makes them busy."""
     with memory_directory() as directory, rig_over(directory, size_bytes=size_bytes) as rig:
         shelf = Shelf(rig.tiers, GEOMETRY, shared=rig.shared)
         async with trio.open_nursery() as nursery:
-            fills = Fills(shelf, nursery=nursery, max_fetch_bytes=2 * BLOCK, max_fetches=1)
-            if is_stuck:
-                fills._slots.total_tokens = 1
-                fills._slots.acquire_on_behalf_of_nowait(nursery)
+            fills = Fills(shelf, nursery=nursery, max_fetch_bytes=2 * BLOCK, busy_fills=1)
             yield rig, fills
             nursery.cancel_scope.cancel()
         shelf.open_blocks.close()
 
 
 def demand(start: int, stop: int, *, is_sequential: bool = False, is_exact: bool = False) -> Demand:
+    """Of a source that never agrees."""
     return Demand(
         version=VERSION,
-        source=ScriptedSource(DATA),
+        source=ScriptedSource(DATA, latency_seconds=inf),
         start=start,
         stop=stop,
         is_sequential=is_sequential,
@@ -97,7 +96,7 @@ async def test_full_tier_is_an_error_only_where_nothing_was_claimed() -> None:
 
 
 async def test_open_body_is_adopted_only_by_who_claims_its_start() -> None:
-    async with demanding(is_stuck=False) as (_, fills):
+    async with demanding() as (_, fills):
         source = ScriptedSource(DATA, latency_seconds=0.01)
         exact = demand(0, BLOCK, is_exact=True)
         bodies = [Fetched(start=0, stop=BLOCK, body=await source.fetch(0, BLOCK)) for _ in range(2)]
@@ -105,11 +104,11 @@ async def test_open_body_is_adopted_only_by_who_claims_its_start() -> None:
         await bodies[1].body.aclose()
         await wait_all_tasks_blocked()
         assert source.given_bytes == BLOCK
-        assert str(fills) == "0 fills, 0 fetching"
+        assert str(fills) == "0 fills"
 
 
-async def test_busy_is_half_of_the_fetches() -> None:
+async def test_fills_are_busy_from_a_stated_number_on() -> None:
     async with demanding() as (_, fills):
-        assert fills.is_busy
-    async with demanding(is_stuck=False) as (_, fills):
         assert not fills.is_busy
+        await fills.obtain(demand(0, UNIT))
+        assert fills.is_busy

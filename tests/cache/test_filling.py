@@ -141,20 +141,6 @@ async def test_what_is_fetched_ahead_goes_on_though_nobody_waits(autojump_clock:
         assert cache.holds(version_of(DATA), 0, BLOCK)
 
 
-async def test_fetches_at_once_are_bounded_and_in_turn(autojump_clock: MockClock) -> None:
-    async with worker(FetchLimits(max_fetch_bytes=BLOCK, max_fetches=2)) as (_, cache):
-        source = ScriptedSource(DATA, latency_seconds=1.0)
-        async with trio.open_nursery() as nursery:
-            for number in range(6):
-                place = 2 * number * UNIT
-                nursery.start_soon(read, cache, DATA, source, (place, place + 100))
-                await wait_all_tasks_blocked()
-        assert source.max_open_bodies <= 2
-        assert trio.current_time() == pytest.approx(3.0, abs=0.5)
-        starts = [start // (2 * UNIT) for start, _ in source.fetches]
-        assert [sorted(starts[:2]), sorted(starts[2:4]), sorted(starts[4:])] == [[0, 1], [2, 3], [4, 5]]
-
-
 async def test_slices_of_a_file_are_copied_into_blocks(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(DATA)

@@ -23,7 +23,7 @@ BLOCK = 4 * UNIT
 SIZE = 9 * BLOCK + 1234
 DATA = content(SIZE)
 WORKERS = 2
-LIMITS = FetchLimits(max_fetch_bytes=3 * BLOCK, max_prefetch_bytes=4 * BLOCK, max_fetches=3)
+LIMITS = FetchLimits(max_fetch_bytes=3 * BLOCK, max_prefetch_bytes=4 * BLOCK, busy_fills=2)
 
 
 @dataclass(frozen=True, slots=True)

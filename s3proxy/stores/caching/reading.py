@@ -102,9 +102,13 @@ class Arriving:
         self._on_begun = on_begun
 
     async def fetched(self, wanted: ByteRange) -> Fetched | None:
-        """What is on its way in whole units, if the first of the ``wanted`` bytes is among it. Closes nothing."""
+        """What is on its way in whole units, if the first of the ``wanted`` bytes is among it.
+
+        If not, the answer is closed: who waits for a turn at the store must not hold up another one.
+        """
         start, stop = self._first, self._span.stop
         if not start <= wanted.start < stop:
+            await self._opened.aclose()
             return None
         body = await self._opened.read(self._span)
         if start > self._span.start:

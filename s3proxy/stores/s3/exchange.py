@@ -71,7 +71,7 @@ class Patience:
     """How long the store may take, in seconds."""
 
     deadline: float = 20.0
-    """For a request and its repetitions, up to the head of the answer."""
+    """For a request, its turn and its repetitions, up to the head of the answer."""
 
     answer: float = 10.0
     """For one attempt."""
@@ -176,9 +176,9 @@ class Exchange:
         """
         seconds = self._patience.slow_answer if is_slow else self._patience.answer
 
-        async def once() -> Answer:
+        async def once(slot: Slot | None) -> Answer:
             with trio.move_on_after(seconds):
-                return await self._receive(request, request.body, may_be_error=is_slow)
+                return await self._receive(slot, request, request.body, may_be_error=is_slow)
             raise _PassingError(f"no answer within {seconds:g} s", is_undone=False)
 
         answer = await self._repeat(once, lambda passing: passing.is_undone or can_repeat)
@@ -195,9 +195,9 @@ class Exchange:
         """
         seconds = self._patience.answer
 
-        async def once() -> OpenAnswer:
+        async def once(slot: Slot | None) -> OpenAnswer:
             with trio.move_on_after(seconds):
-                return await self._open(request, request.body)
+                return await self._open(slot, request, request.body)
             raise _PassingError(f"no answer within {seconds:g} s", is_undone=False)
 
         answer = await self._repeat(once, lambda _: True)
@@ -217,8 +217,8 @@ class Exchange:
         """
         prepared = replace(request, headers=upload.headers_for(request.headers))
 
-        async def once() -> Answer:
-            return await self._receive(prepared, upload)
+        async def once(slot: Slot | None) -> Answer:
+            return await self._receive(slot, prepared, upload)
 
         answer = await self._repeat(once, lambda _: upload.is_untouched)
         if not upload.is_verified:
@@ -227,12 +227,19 @@ class Exchange:
 
     # What they are made of
 
-    async def _repeat(self, once: Callable[[], Awaitable[T]], may_repeat: Callable[[_PassingError], bool]) -> T:
-        """Do it until it succeeds or fails for good, with exponential backoff and full jitter in between."""
+    async def _repeat(
+        self, once: Callable[[Slot | None], Awaitable[T]], may_repeat: Callable[[_PassingError], bool]
+    ) -> T:
+        """Do it until it succeeds or fails for good, with exponential backoff and full jitter in between.
+
+        Args:
+            once: does it; takes over the slot.
+            may_repeat: whether it may be done again after such an error.
+        """
         deadline = trio.current_time() + self._patience.deadline
         for number in itertools.count():
             try:
-                return await once()
+                return await once(await self._enter(deadline))
             except _PassingError as passing:
                 pause = self._jitter() * min(_MOST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0**number)
                 if not may_repeat(passing) or trio.current_time() + pause >= deadline:
@@ -240,11 +247,22 @@ class Exchange:
             await trio.sleep(pause)
         raise AssertionError("unreachable")
 
-    async def _open(self, request: StoreRequest, body: bytes | Upload) -> OpenAnswer:
-        """Send a request once; the answer is one of success."""
-        slot = None if self._limiter is None else self._limiter.slot()
-        if slot is not None:
+    async def _enter(self, deadline: float) -> Slot | None:
+        """Wait for a place among the requests in flight, which costs nothing of the time that the store has.
+
+        Raises:
+            StoreUnavailableError: there was none in time.
+        """
+        if self._limiter is None:
+            return None
+        slot = self._limiter.slot()
+        with trio.move_on_at(deadline):
             await slot.__aenter__()
+            return slot
+        raise StoreUnavailableError(f"{self._endpoint.host}: too many requests are in flight to send another in time")
+
+    async def _open(self, slot: Slot | None, request: StoreRequest, body: bytes | Upload) -> OpenAnswer:
+        """Send a request once; the answer is one of success."""
         try:
             answer = OpenAnswer(await self._send(request, body), slot)
         except BaseException:
@@ -282,9 +300,11 @@ class Exchange:
             self._connections.meter.count(time.monotonic() - started, is_error=is_error)
         return response
 
-    async def _receive(self, request: StoreRequest, body: bytes | Upload, *, may_be_error: bool = False) -> Answer:
+    async def _receive(
+        self, slot: Slot | None, request: StoreRequest, body: bytes | Upload, *, may_be_error: bool = False
+    ) -> Answer:
         """Send a request once, and receive all of the answer."""
-        answer = await self._open(request, body)
+        answer = await self._open(slot, request, body)
         try:
             document = await answer.read(MAX_DOCUMENT_BYTES)
         except ConnectionLostError as error:

@@ -10,6 +10,7 @@ from s3proxy.s3.errors import ErrorCode
 from s3proxy.s3.model import Bucket, ByteRange, CreateMultipartUpload, DeleteObject, GetObject, ListQuery
 from s3proxy.s3.sigv4 import Credentials
 from s3proxy.stores.base import StoreUnavailableError
+from s3proxy.stores.fairness import FairLimiter
 from s3proxy.stores.s3.credentials import FixedCredentials
 from s3proxy.stores.s3.exchange import BucketUnusableError, Patience
 from tests.stores.bodies import bytes_of
@@ -243,6 +244,28 @@ async def test_cancelled_request_gives_its_slot_back() -> None:
         with trio.move_on_after(0.05):
             await store.get_object(GET)
         assert limiter.held == 0
+
+
+async def test_wait_for_a_turn_ends_with_the_deadline_and_sends_nothing() -> None:
+    limiter = FairLimiter(1)
+    async with s3_of(stored(b"data"), limiter=limiter, patience=Patience(deadline=0.1)) as (store, script):
+        async with limiter.slot():
+            with pytest.raises(StoreUnavailableError, match="too many requests"):
+                await get(store)
+        assert script.requests == []
+        assert await get(store) == b"data"
+
+
+async def test_wait_for_a_turn_takes_nothing_of_the_time_for_the_answer() -> None:
+    limiter = FairLimiter(1)
+    patience = Patience(deadline=5, answer=0.2)
+    async with s3_of(stored(b"data"), limiter=limiter, patience=patience) as (store, script):
+        async with trio.open_nursery() as nursery:
+            await limiter.acquire()
+            nursery.start_soon(get, store)
+            await trio.sleep(0.4)
+            limiter.release()
+        assert len(script.requests) == 1
 
 
 async def test_delete_of_an_unknown_bucket_is_named() -> None:
