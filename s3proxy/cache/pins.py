@@ -15,16 +15,22 @@ from s3proxy.cache.failures import CacheIOError
 from s3proxy.cache.tier_directory import PINS, TEMPORARIES
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
 class Pin:
-    """The keys of a bucket that start with ``prefix``; every key starts with an empty one."""
+    """The keys of a bucket that start with ``prefix``; every key starts with an empty one.
 
+    The bucket is one of ``store``, which is called as in ``ObjectVersion``: a bucket of the same name that another
+    store has, or that this tier was used for before, is not meant.
+    """
+
+    store: str
     bucket: str
     prefix: str
 
     def covers(self, version: ObjectVersion) -> bool:
         """Whether blocks of this version are pinned by it."""
-        return version.bucket == self.bucket and version.key.startswith(self.prefix)
+        is_in_bucket = (version.store, version.bucket) == (self.store, self.bucket)
+        return is_in_bucket and version.key.startswith(self.prefix)
 
 
 class Pins:
@@ -38,7 +44,7 @@ class Pins:
         """The pins in order; none when the file is damaged, for then it says nothing."""
         try:
             found = json.loads(self._path.read_bytes())
-            return [Pin(str(bucket), str(prefix)) for bucket, prefix in found]
+            return [Pin(store=str(store), bucket=str(bucket), prefix=str(prefix)) for store, bucket, prefix in found]
         except (OSError, ValueError, TypeError):
             return []
 
@@ -84,7 +90,7 @@ class Pins:
     def _write(self, pins: list[Pin]) -> None:
         temporary = self._directory / TEMPORARIES / f"pins.{secrets.token_hex(8)}"
         with temporary.open("w") as file:
-            json.dump([[pin.bucket, pin.prefix] for pin in sorted(pins)], file)
+            json.dump([[pin.store, pin.bucket, pin.prefix] for pin in sorted(pins)], file)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(self._path)

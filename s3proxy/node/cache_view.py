@@ -98,8 +98,9 @@ class CacheView:
     # Pins
 
     def pins(self) -> Sequence[Pin]:
-        """What is pinned, in the names of clients."""
-        return [Pin(bucket=bucket, prefix=prefix) for bucket, prefix in map(self._names.of_pin, self._pins())]
+        """What is pinned, in the names of clients. Pins of stores that were replaced wait for their return."""
+        named = filter(None, map(self._names.of_pin, self._pins()))
+        return [Pin(bucket=bucket, prefix=prefix) for bucket, prefix in named]
 
     def pin(self, pin: Pin) -> bool:
         """Keep these blocks from eviction in every tier."""
@@ -120,7 +121,7 @@ class CacheView:
 
     def _pin_of(self, pin: Pin) -> CachePin:
         place = self._names.place_of(pin.bucket, pin.prefix)
-        return CachePin(place.bucket, place.prefix)
+        return CachePin(store=place.store, bucket=place.bucket, prefix=place.prefix)
 
     # Objects
 

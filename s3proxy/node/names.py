@@ -62,12 +62,12 @@ class Names:
                 return self._named(mount, version.bucket, version.key)
         return version.bucket, version.key
 
-    def of_pin(self, pin: Pin) -> tuple[str, str]:
-        """What clients call the keys of a pin."""
+    def of_pin(self, pin: Pin) -> tuple[str, str] | None:
+        """What clients call the keys of a pin; None where nobody can reach them, as with a store that was replaced."""
         for mount in self._candidates(pin.bucket):
-            if pin.prefix.startswith(mount.prefix):
+            if self._identity_of(mount.store_name) == pin.store and pin.prefix.startswith(mount.prefix):
                 return self._named(mount, pin.bucket, pin.prefix)
-        return pin.bucket, pin.prefix
+        return None
 
     def _candidates(self, bucket: str) -> Iterator[Mount]:
         """The mounts by which a bucket of a store may be seen, narrow ones first."""

@@ -94,7 +94,11 @@ class Stores:
         await self._resources.aclose()
 
     def identity_of(self, store_name: str) -> str:
-        """By what a store's blocks are found: another store that is given the same name does not find them."""
+        """By what a store's blocks and pins are found: its name in the configuration and its address.
+
+        Another store that is given the same name does not find them. Nor does one of the same address under another
+        name: with other credentials Ceph shows another tenant's buckets, whose names may be the same.
+        """
         config = self._under[store_name].config
         return f"{store_name} {config.root if config.kind == 'local' else config.endpoint or config.region}"
 

@@ -175,17 +175,19 @@ async def _drop(rig: Rig) -> None:
 
 async def _pin(rig: Rig) -> None:
     pins = Evictor(rig.tiers[0], block_size=BLOCK, shared=rig.shared).pins
-    assert pins.add(Pin("bucket", "new"))
-    assert pins.remove(Pin("bucket", "old"))
+    assert pins.add(Pin(store="store", bucket="bucket", prefix="new"))
+    assert pins.remove(Pin(store="store", bucket="bucket", prefix="old"))
 
 
 async def _pin_before(rig: Rig) -> None:
-    assert Evictor(rig.tiers[0], block_size=BLOCK, shared=rig.shared).pins.add(Pin("bucket", "old"))
+    assert Evictor(rig.tiers[0], block_size=BLOCK, shared=rig.shared).pins.add(
+        Pin(store="store", bucket="bucket", prefix="old")
+    )
 
 
 def _has_whole_pins(rig: Rig) -> None:
     pins = Evictor(rig.tiers[0], block_size=BLOCK, shared=rig.shared).pins.all()
-    old, new = Pin("bucket", "old"), Pin("bucket", "new")
+    old, new = Pin(store="store", bucket="bucket", prefix="old"), Pin(store="store", bucket="bucket", prefix="new")
     assert pins in ([old], [new, old], [new])
 
 

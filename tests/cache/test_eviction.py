@@ -2,6 +2,7 @@ import fcntl
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from s3proxy.cache.blocks import PAGE_BYTES, BlockId
 from s3proxy.cache.counters import Counter
 from s3proxy.cache.eviction import PINNED_FRACTION, Evictor, Watermarks
 from s3proxy.cache.failures import CacheIOError
+from s3proxy.cache.ghosts import Ghosts
 from s3proxy.cache.pins import Pin
+from s3proxy.cache.policy import S3Fifo
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier import Tier
 from s3proxy.cache.tier_directory import EVICTOR, TEMPORARIES
@@ -227,7 +230,7 @@ def test_promoted_block_is_in_both_tiers(tier: Tier, lower: Tier, shared: Shared
 def test_pinned_blocks_stay(tier: Tier, shared: SharedWords) -> None:
     pinned, others = blocks(4, key="pinned/key"), blocks(16)
     evictor = full_evictor(tier, shared, [*pinned, *others])
-    evictor.pins.add(Pin("bucket", "pinned/"))
+    evictor.pins.add(Pin(store="store", bucket="bucket", prefix="pinned/"))
     count = evictor.run()
     assert names(tier) == {block.name for block in [*pinned, *others[count:]]}
     assert shared.total(Counter.PINS_IGNORED) == 0
@@ -236,7 +239,7 @@ def test_pinned_blocks_stay(tier: Tier, shared: SharedWords) -> None:
 def test_pins_of_nearly_everything_are_kept_only_in_part(tier: Tier, shared: SharedWords) -> None:
     held = blocks(20)
     evictor = full_evictor(tier, shared, held)
-    evictor.pins.add(Pin("bucket", ""))
+    evictor.pins.add(Pin(store="store", bucket="bucket", prefix=""))
     count = evictor.run()
     assert 0 < count == shared.total(Counter.PINS_IGNORED)
     assert len(names(tier)) * FILE == pytest.approx(PINNED_FRACTION * evictor.tier.usage.size_bytes, abs=2 * FILE)
@@ -248,3 +251,97 @@ def test_tier_that_cannot_be_locked_is_a_cache_error(tier: Tier, shared: SharedW
     (tier.directory / EVICTOR).mkdir()
     with pytest.raises(CacheIOError):
         evictor.run()
+
+
+# S3-FIFO: what the order is, test_policy.py tells; here it is that of files
+
+
+def s3_fifo_tier(directory: Path, shared: SharedWords, size_bytes: int) -> Tier:
+    policy = S3Fifo(Ghosts(directory, tier_bytes=size_bytes, reach_bytes=size_bytes))
+    return Tier("memory", directory, usage=TierUsage(shared, 0, size_bytes), shared=shared, policy=policy)
+
+
+def use(tier: Tier, block: BlockId, *, after_seconds: int) -> None:
+    found = tier.find(block) or pytest.fail("it is not there")
+    found.touch(time.time_ns() + after_seconds * 10**9)
+    found.release()
+
+
+@pytest.fixture
+def fifo_tier(tier_directory: Path, shared: SharedWords) -> Iterator[Tier]:
+    opened = s3_fifo_tier(tier_directory, shared, 24 * FILE)
+    yield opened
+    opened.close()
+
+
+def test_s3_fifo_scan_does_not_drive_out_what_is_used_again(fifo_tier: Tier, shared: SharedWords) -> None:
+    evictor = Evictor(fifo_tier, block_size=BLOCK, shared=shared)
+    hot = blocks(8, key="hot")
+    for block in hot:
+        put(fifo_tier, block)
+        use(fifo_tier, block, after_seconds=10)
+        use(fifo_tier, block, after_seconds=20)
+    for block in blocks(100, key="scan"):
+        assert evictor.make_room(FILE)
+        put(fifo_tier, block)
+        evictor.run()
+        assert fifo_tier.usage.used_bytes() <= fifo_tier.usage.size_bytes
+    assert {block.name for block in hot} <= names(fifo_tier)
+
+
+def test_s3_fifo_use_counts_once_whichever_workers_note_it(fifo_tier: Tier, shared: SharedWords) -> None:
+    block = block_id()
+    put(fifo_tier, block)
+    opened = [fifo_tier.find(block) or pytest.fail("it is not there") for _ in range(3)]
+    for each in opened:
+        each.touch(time.time_ns() + 10 * 10**9)
+        each.release()
+    (entry,) = fifo_tier.scan()
+    assert fifo_tier.policy.standing(entry.atime_ns).uses == 1
+
+
+def test_s3_fifo_order_is_kept_across_a_restart(fifo_tier: Tier, shared: SharedWords, tier_directory: Path) -> None:
+    hot, others = blocks(3, key="hot"), blocks(20)
+    for block in [*hot, *others]:
+        put(fifo_tier, block)
+    for block in hot:
+        use(fifo_tier, block, after_seconds=10)
+        use(fifo_tier, block, after_seconds=20)
+    again = s3_fifo_tier(tier_directory, shared, 24 * FILE)
+    assert Evictor(again, block_size=BLOCK, shared=shared, watermarks=Watermarks(high=0.5, low=0.3)).run() > 10
+    assert {block.name for block in hot} <= names(again)
+    gone = next(block for block in others if block.name not in names(again))
+    put(again, gone)  # it comes back
+    assert {entry.name: again.policy.standing(entry.atime_ns).is_main for entry in again.scan()}[gone.name]
+    again.close()
+
+
+def test_s3_fifo_pinned_blocks_and_those_being_filled_stay(fifo_tier: Tier, shared: SharedWords) -> None:
+    pinned, filled = block_id(key="pinned/key"), block_id(key="filled")
+    for block in (pinned, filled, *blocks(20)):
+        put(fifo_tier, block)
+    evictor = Evictor(fifo_tier, block_size=BLOCK, shared=shared, watermarks=Watermarks(high=0.3, low=0.01))
+    evictor.pins.add(Pin("bucket", "pinned/"))
+    opened = fifo_tier.find(filled) or pytest.fail("it is not there")
+    claim = opened.claim(0, UNIT) or pytest.fail("claimed by nobody")
+    assert evictor.run() > 0
+    assert {pinned.name, filled.name} <= names(fifo_tier)
+    claim.release()
+    opened.release()
+
+
+def test_block_goes_from_s3_fifo_to_lru_below_with_its_last_use(
+    fifo_tier: Tier, lower: Tier, shared: SharedWords
+) -> None:
+    held = blocks(20)
+    for block in held:
+        put(fifo_tier, block)
+    set_atime(fifo_tier, held[0], time.time_ns() // 10**9 - 50)
+    use(fifo_tier, held[0], after_seconds=100)
+    evictor = Evictor(
+        fifo_tier, block_size=BLOCK, shared=shared, below=Evictor(lower, block_size=BLOCK, shared=shared),
+        watermarks=Watermarks(high=0.3, low=0.3),
+    )  # fmt: skip
+    evictor.run()
+    assert held[0].name in names(lower)
+    assert path_of(lower, held[0]).stat().st_atime == pytest.approx(time.time_ns() / 1e9 + 100, abs=30)

@@ -70,4 +70,12 @@ def test_version_has_the_names_that_clients_use(names: tuple[str, str, str], see
 )
 def test_pin_is_told_as_it_was_set(bucket: str, prefix: str) -> None:
     place = NAMES.place_of(bucket, prefix)
-    assert NAMES.of_pin(Pin(place.bucket, place.prefix)) == (bucket, prefix)
+    pin = Pin(store=place.store, bucket=place.bucket, prefix=place.prefix)
+    assert NAMES.of_pin(pin) == (bucket, prefix)
+
+
+@pytest.mark.parametrize(
+    ("store", "bucket"), [("gone url", "pond"), ("there other url", "deep"), ("here url", "team-1")]
+)
+def test_pin_of_a_bucket_that_is_of_another_store_now_has_no_name(store: str, bucket: str) -> None:
+    assert NAMES.of_pin(Pin(store=store, bucket=bucket, prefix="raw/a")) is None
