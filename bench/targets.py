@@ -96,6 +96,8 @@ class Target:
     """Whether it stands before an under-store; only cases with a ``Link`` have one."""
     ready: bytes = b""
     """What it writes when all of it serves; nothing where a connection that is accepted means that."""
+    version: Callable[[], str] | None = None
+    """What its program says of its version; only asked where it is present."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import os
 
 from bench.peers.ours import DISK_SIZE, FRESH_SECONDS, MEMORY_SIZE
-from bench.peers.programs import absence_of, program
+from bench.peers.programs import absence_of, program, version_said
 from bench.requests import Endpoint
 from bench.targets import HOST, Place, Target
 
@@ -114,6 +114,7 @@ HTTP_CACHES = (
         name="varnish",
         summary="whole objects in memory of its own, of the memory tier's size; one pool of threads",
         absence=lambda: absence_of("varnishd", package="varnish"),
+        version=lambda: version_said("varnishd", "-V"),
         command=_varnish,
         speaks_s3=False,
         caches=True,
@@ -122,6 +123,7 @@ HTTP_CACHES = (
         name="trafficserver",
         summary="Apache Traffic Server: whole objects in memory and on the disk, sizes as our tiers; one thread",
         absence=lambda: absence_of("traffic_server", package="trafficserver"),
+        version=lambda: version_said("traffic_server", "--version"),
         command=_traffic_server,
         speaks_s3=False,
         caches=True,

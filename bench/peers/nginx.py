@@ -10,7 +10,7 @@ from functools import partial
 
 from bench.certificates import CERTIFICATE
 from bench.peers.ours import FRESH_SECONDS, MEMORY_SIZE
-from bench.peers.programs import absence_of, program
+from bench.peers.programs import absence_of, program, version_said
 from bench.targets import HOST, Place, Target
 
 _MAIN = """\
@@ -122,11 +122,14 @@ def _nginx(place: Place, http: str) -> list[str]:
     return [str(nginx_program()), "-p", str(place.scratch), "-c", str(config)]
 
 
+_VERSION = partial(version_said, "nginx", "-v")
+
 NGINX_SERVERS = (
     Target(
         name="nginx",
         summary="static files by sendfile, tcp_nopush on; PUT by its DAV module, which neither hashes nor syncs",
         absence=_absence,
+        version=_VERSION,
         command=_static,
         speaks_s3=False,
     ),
@@ -134,6 +137,7 @@ NGINX_SERVERS = (
         name="nginx-uncorked",
         summary="the same with tcp_nopush off",
         absence=_absence,
+        version=_VERSION,
         command=partial(_static, nopush="off"),
         speaks_s3=False,
     ),
@@ -141,6 +145,7 @@ NGINX_SERVERS = (
         name="nginx-tls",
         summary="static files over TLS",
         absence=_absence,
+        version=_VERSION,
         command=partial(_static, speaks_tls=True),
         speaks_s3=False,
         speaks_tls=True,
@@ -152,6 +157,7 @@ NGINX_CACHES = (
         name="nginx-slice-1m",
         summary="proxy_cache with slices of 1 MiB, one worker",
         absence=_absence,
+        version=_VERSION,
         command=partial(_sliced, size="1m"),
         speaks_s3=False,
         caches=True,
@@ -160,6 +166,7 @@ NGINX_CACHES = (
         name="nginx-slice-4m",
         summary="the same with slices of 4 MiB",
         absence=_absence,
+        version=_VERSION,
         command=partial(_sliced, size="4m"),
         speaks_s3=False,
         caches=True,

@@ -4,6 +4,7 @@ import getpass
 import importlib.util
 import sys
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 
 from bench.certificates import CERTIFICATE
 from bench.content import GIB
@@ -81,6 +82,14 @@ def s3proxy_absence() -> str | None:
     return "the package s3proxy is not importable" if missing else None
 
 
+def s3proxy_version() -> str:
+    """What is installed as ours."""
+    try:
+        return f"s3proxy {version('s3proxy')}"
+    except PackageNotFoundError:
+        return ""
+
+
 def _server(
     place: Place,
     credentials: Credentials | None = None,
@@ -134,6 +143,7 @@ OUR_SERVERS = (
         name="s3proxy",
         summary="open authentication, fsync on",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=_server,
         ready=S3PROXY_READY,
     ),
@@ -141,6 +151,7 @@ OUR_SERVERS = (
         name="s3proxy-2w",
         summary="the same with two workers",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=partial(_server, workers=2),
         ready=S3PROXY_READY,
     ),
@@ -148,6 +159,7 @@ OUR_SERVERS = (
         name="s3proxy-signed",
         summary="every request with a Signature Version 4, fsync on",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=partial(_server, credentials=CREDENTIALS),
         credentials=CREDENTIALS,
         ready=S3PROXY_READY,
@@ -156,6 +168,7 @@ OUR_SERVERS = (
         name="s3proxy-tls",
         summary="open authentication over TLS, fsync on",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=partial(_server, speaks_tls=True),
         speaks_tls=True,
         ready=S3PROXY_READY,
@@ -164,6 +177,7 @@ OUR_SERVERS = (
         name="s3proxy-nofsync",
         summary="open authentication, fsync off",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=partial(_server, fsync=False),
         ready=S3PROXY_READY,
     ),
@@ -174,6 +188,7 @@ OUR_CACHES = (
         name="s3proxy-cache",
         summary="cache with a memory and a disk tier, one worker",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=partial(_cache, tiers=("memory", "disk")),
         caches=True,
         ready=S3PROXY_READY,
@@ -182,6 +197,7 @@ OUR_CACHES = (
         name="s3proxy-cache-2w",
         summary="the same with two workers",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=partial(_cache, tiers=("memory", "disk"), workers=2),
         caches=True,
         ready=S3PROXY_READY,
@@ -190,6 +206,7 @@ OUR_CACHES = (
         name="s3proxy-memory",
         summary="cache with a memory tier alone, one worker",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=partial(_cache, tiers=("memory",)),
         caches=True,
         ready=S3PROXY_READY,
@@ -198,6 +215,7 @@ OUR_CACHES = (
         name="s3proxy-disk",
         summary="cache with a disk tier alone, one worker",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=partial(_cache, tiers=("disk",)),
         caches=True,
         ready=S3PROXY_READY,
@@ -206,6 +224,7 @@ OUR_CACHES = (
         name="s3proxy-through",
         summary="no tier: everything is read from the under-store, one worker",
         absence=s3proxy_absence,
+        version=s3proxy_version,
         command=partial(_cache, tiers=()),
         caches=True,
         ready=S3PROXY_READY,

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 _DEBIAN_KEEPS_OUT = "/usr/sbin:/usr/local/sbin"
@@ -19,6 +20,19 @@ def absence_of(name: str, variable: str | None = None, package: str | None = Non
         return None
     advice = f"on Debian: apt install {package}" if package else f"put it on the PATH or name it in {variable}"
     return f"{name} is not installed ({advice})"
+
+
+def version_said(name: str, *options: str, variable: str | None = None) -> str:
+    """What a program answers when asked for its version: the first line that has a digit; nothing where it has none."""
+    found = program(name, variable)
+    if found is None:
+        return ""
+    try:
+        shown = subprocess.run([found, *options], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = (shown.stdout + shown.stderr).splitlines()
+    return next((line.strip() for line in lines if any(map(str.isdigit, line))), "")
 
 
 def named(variable: str) -> Path | None:
