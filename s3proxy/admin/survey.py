@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from s3proxy.cache.blocks import BlockId, ObjectVersion
 from s3proxy.cache.failures import CacheIOError
-from s3proxy.cache.tier import Entry
+from s3proxy.cache.policy import Entry
 
 _MOST_NAMES: Final = 100_000
 _MOST_HEADERS: Final = 2_000

@@ -20,11 +20,14 @@ from awscrt.checksums import crc32c
 from s3proxy.cache.atimes import set_atime
 from s3proxy.cache.block_layout import BlockLayout, build_entry, parse_entries
 from s3proxy.cache.claims import Claim, take_claim
+from s3proxy.cache.policy import LRU, Policy
 from s3proxy.cache.range_locks import is_locked
 from s3proxy.cache.usage import TierUsage
 
 TOUCH_SECONDS: Final = 5
 """How often the access time of a block that is in use is set."""
+
+_TOUCH_NS: Final = TOUCH_SECONDS * 1_000_000_000
 
 _SETTLED_NS: Final = 20_000_000
 """A file that was changed so lately may change again without a new modification time: before Linux 6.13 the clock that
@@ -44,14 +47,15 @@ class Block:
         layout: what is where.
         tier: name of the tier.
         usage: of the tier.
+        policy: of the tier.
     """
 
     __slots__ = (
-        "_all", "_atime_ns", "_claims", "_crcs", "_entries", "_layout", "_lock", "_present", "_signature", "_usage",
-        "_users", "_verified", "data_offset", "fd", "length", "tier", "unit_size", "units",
+        "_all", "_claims", "_crcs", "_entries", "_layout", "_lock", "_policy", "_present", "_signature", "_usage",
+        "_used_ns", "_users", "_verified", "data_offset", "fd", "length", "tier", "unit_size", "units",
     )  # fmt: skip
 
-    def __init__(self, fd: int, layout: BlockLayout, *, tier: str, usage: TierUsage) -> None:
+    def __init__(self, fd: int, layout: BlockLayout, *, tier: str, usage: TierUsage, policy: Policy = LRU) -> None:
         self.fd: Final = fd
         self.tier: Final = tier
         self.data_offset: Final = layout.data_offset
@@ -60,6 +64,7 @@ class Block:
         self.units: Final = layout.units
         self._layout = layout
         self._usage = usage
+        self._policy = policy
         self._users = 1
         self._lock = threading.Lock()  # of what follows
         self._all = (1 << layout.units) - 1
@@ -69,7 +74,7 @@ class Block:
         self._verified = 0  # a bit for each unit that was sound when the file was as in _signature
         self._signature: tuple[int, int] | None = None
         self._claims: list[Claim] = []  # of this object, to find by offset what ``write`` goes on with
-        self._atime_ns = os.fstat(fd).st_atime_ns
+        self._used_ns = policy.standing(os.fstat(fd).st_atime_ns).used_ns
 
     def share(self) -> Self:
         """Use the block once more; whoever does so releases it."""
@@ -307,10 +312,12 @@ class Block:
         Args:
             now_ns: nanoseconds since the epoch.
         """
-        if now_ns - self._atime_ns >= TOUCH_SECONDS * 1_000_000_000:
-            self._atime_ns = now_ns
+        if now_ns - self._used_ns >= _TOUCH_NS:
+            self._used_ns = now_ns
             with contextlib.suppress(OSError):  # a read-only tier evicts nothing
-                set_atime(self.fd, now_ns)
+                atime_ns = os.fstat(self.fd).st_atime_ns
+                if now_ns - self._policy.standing(atime_ns).used_ns >= _TOUCH_NS:  # else another worker has noted it
+                    set_atime(self.fd, self._policy.after_use(atime_ns, now_ns))
 
 
 def _signature_of(status: os.stat_result) -> tuple[int, int]:

@@ -5,6 +5,7 @@ The bytes are not verified on the way, for the entries that prove them go with t
 
 import errno
 import os
+import time
 
 from s3proxy.cache.atimes import set_atime
 from s3proxy.cache.block_file import Block
@@ -13,7 +14,7 @@ from s3proxy.cache.tier import Tier
 
 
 def copy_block(name: str, source: Tier, target: Tier) -> bool:
-    """Have what is there of a block in another tier too, last used when it was here.
+    """Have what is there of a block in another tier too, which is told how it was used here.
 
     Returns:
         Whether it is there now. False when nothing of it is here.
@@ -31,7 +32,9 @@ def copy_block(name: str, source: Tier, target: Tier) -> bool:
             return False
         if not _has(target, name, runs):
             size = len(header) + sum(stop - start for start, stop in runs)
-            target.adopt(name, size, lambda fd: _copy(block, header, runs, fd))
+            before = source.policy.standing(os.fstat(block.fd).st_atime_ns)
+            atime_ns = target.policy.joining(name, time.time_ns(), before)
+            target.adopt(name, size, lambda fd: _copy(block, header, runs, fd, atime_ns))
         return True
     finally:
         block.release()
@@ -50,11 +53,11 @@ def _has(tier: Tier, name: str, runs: list[tuple[int, int]]) -> bool:
         block.release()
 
 
-def _copy(block: Block, header: bytes, runs: list[tuple[int, int]], fd: int) -> None:
+def _copy(block: Block, header: bytes, runs: list[tuple[int, int]], fd: int, atime_ns: int) -> None:
     for start, stop in runs:
         _send(block.fd, fd, block.data_offset + start, block.data_offset + stop)
     os.pwrite(fd, header, 0)
-    set_atime(fd, os.fstat(block.fd).st_atime_ns)
+    set_atime(fd, atime_ns)
 
 
 def _send(source_fd: int, target_fd: int, start: int, stop: int) -> None:

@@ -1,4 +1,4 @@
-"""Keeping a tier below its size: the blocks that were used least recently go, from memory to the disk tier first.
+"""Keeping a tier below its size: the blocks that its policy names go, from memory to the disk tier first.
 
 Any worker may evict, one at a time for each tier of a node. Pinned blocks stay, as long as they are not most of the
 tier, and so do those that are being filled.
@@ -7,26 +7,26 @@ tier, and so do those that are being filled.
 import contextlib
 import os
 import time
-from collections import deque
 from dataclasses import dataclass
-from operator import attrgetter
+from math import inf
 from typing import Final
 
+from s3proxy.cache.atimes import set_atime
 from s3proxy.cache.blocks import ObjectVersion
 from s3proxy.cache.copying import copy_block
 from s3proxy.cache.counters import Counter
 from s3proxy.cache.failures import CacheIOError
 from s3proxy.cache.pins import Pin, Pins
+from s3proxy.cache.policy import Candidates, Entry
 from s3proxy.cache.range_locks import is_locked
 from s3proxy.cache.shared import SharedWords
-from s3proxy.cache.tier import Entry, Tier, read_identity
+from s3proxy.cache.tier import Tier, read_identity
 from s3proxy.cache.tier_directory import evicting, remove_put_aside, remove_temporaries
 
 PINNED_FRACTION: Final = 0.8
 """Of a tier, that pins may keep."""
 
 _SPARE_BLOCKS: Final = 4  # below the size, and below what is asked for: room for the next few fills
-_LIST_SECONDS: Final = 30.0  # for which the order of a scan is used; what was used since is seen when its turn comes
 _POLL_SECONDS: Final = 0.005
 _END: Final = 1 << 62  # of any file
 
@@ -73,8 +73,8 @@ class Evictor:
         self._shared = shared
         self._below = below
         self._watermarks = watermarks
-        self._candidates: deque[Entry] = deque()  # oldest first
-        self._listed_at = -_LIST_SECONDS
+        self._candidates: Candidates = tier.policy.candidates((), tier.usage.size_bytes)
+        self._listed_at = -inf
         self._pins: list[Pin] = []
         self._pinned_bytes = 0  # that were passed over since the scan
 
@@ -107,8 +107,8 @@ class Evictor:
                 return 0
             goal = self._watermarks.low_bytes(self.tier.usage.size_bytes, self._block_size)
             count = 0
-            while self._candidates and self.tier.usage.used_bytes() > goal:
-                count += self._evict(self._candidates.popleft(), is_demoting=True) > 0
+            while (used := self.tier.usage.used_bytes()) > goal and (entry := self._candidates.take(used)) is not None:
+                count += self._evict(entry, is_demoting=True) > 0
             return count
 
     def make_room(self, count: int, *, patience_seconds: float = 1.0) -> bool:
@@ -153,7 +153,7 @@ class Evictor:
     # Whose turn it is, and what comes first
 
     def _list(self) -> None:
-        self._candidates = deque(sorted(self.tier.recount(), key=attrgetter("atime_ns")))
+        self._candidates = self.tier.policy.candidates(self.tier.recount(), self.tier.usage.size_bytes)
         self._listed_at = time.monotonic()
         self._pinned_bytes = 0
         self._pins = self.pins.all()
@@ -166,11 +166,14 @@ class Evictor:
 
     def _evict_bytes(self, count: int) -> None:
         """Evict until there is room for so much, or so much has gone: it is freed only when all have closed it."""
-        if not self._candidates or time.monotonic() - self._listed_at > _LIST_SECONDS:
+        if time.monotonic() - self._listed_at >= self._candidates.good_seconds:
             self._list()
         removed = 0
-        while self._candidates and removed < count and not self._has_room(count):
-            removed += self._evict(self._candidates.popleft(), is_demoting=False)
+        while removed < count and not self._has_room(count):
+            entry = self._candidates.take(self.tier.usage.used_bytes())
+            if entry is None:
+                return
+            removed += self._evict(entry, is_demoting=False)
 
     def _evict(self, entry: Entry, *, is_demoting: bool) -> int:
         """Evict one block, unless it is to stay; how many bytes went."""
@@ -180,17 +183,18 @@ class Evictor:
             self._demote(entry)
         if not self.tier.remove(entry.name):
             return 0
+        self._candidates.note_evicted(entry)
         self._shared.add(Counter.EVICTED_BLOCKS)
         self._shared.add(Counter.EVICTED_BYTES, entry.allocated)
         return entry.allocated
 
     def _is_to_stay(self, entry: Entry) -> bool:
-        """Whether the block was used since it was listed, is being filled, or is pinned."""
+        """Whether the block was used so that it stays for now, is being filled, or is pinned."""
         fd = self.tier.open_file(entry.name)
         if fd is None:
             return True
         try:
-            if os.fstat(fd).st_atime_ns > entry.atime_ns or is_locked(fd, 0, _END):
+            if self._is_renewed(entry, fd) or is_locked(fd, 0, _END):
                 return True
             block = read_identity(fd) if self._pins else None
         except OSError:
@@ -198,6 +202,13 @@ class Evictor:
         finally:
             os.close(fd)
         return block is not None and self._is_pinned(block.version, entry.allocated)
+
+    def _is_renewed(self, entry: Entry, fd: int) -> bool:
+        atime_ns = os.fstat(fd).st_atime_ns
+        renewed_ns = self._candidates.renewed(entry, atime_ns)
+        if renewed_ns is not None and renewed_ns != atime_ns:
+            set_atime(fd, renewed_ns)
+        return renewed_ns is not None
 
     def _is_pinned(self, version: ObjectVersion, allocated: int) -> bool:
         if not any(pin.covers(version) for pin in self._pins):

@@ -5,16 +5,18 @@ import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from s3proxy.cache.atimes import set_atime
 from s3proxy.cache.block_file import Block
 from s3proxy.cache.block_layout import BlockLayout, header_bytes, layout_of, parse_header
 from s3proxy.cache.blocks import PAGE_BYTES, BlockId
 from s3proxy.cache.counters import Counter
 from s3proxy.cache.failures import CacheIOError, DamagedBlockError, TierFullError, failure_of
+from s3proxy.cache.policy import LRU, Entry, Policy
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier_directory import BLOCKS, TEMPORARIES, evicting
 from s3proxy.cache.unit_writer import SECTOR_BYTES
@@ -24,17 +26,6 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Access times say when a block was last given out, not when it was copied or scrubbed. What somebody put in
 # place of a block must not be followed, nor make us wait.
 _BLOCK: Final = os.O_RDONLY | os.O_NOATIME | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A block file as a scan finds it."""
-
-    name: str
-    allocated: int
-    """Bytes that it takes on the disk."""
-    atime_ns: int
-    """When it was last used, within ``TOUCH_SECONDS``."""
 
 
 class Tier:
@@ -48,15 +39,19 @@ class Tier:
         directory: of the tier.
         usage: what the node's workers know of its size.
         shared: words of the node, where it counts.
+        policy: in what order its blocks are evicted.
 
     Raises:
         CacheIOError: the directory cannot be opened.
     """
 
-    def __init__(self, name: str, directory: Path, *, usage: TierUsage, shared: SharedWords) -> None:
+    def __init__(
+        self, name: str, directory: Path, *, usage: TierUsage, shared: SharedWords, policy: Policy = LRU
+    ) -> None:
         self.name: Final = name
         self.directory: Final = directory
         self.usage: Final = usage
+        self.policy: Final = policy
         self._shared = shared
         try:
             self._blocks_fd = os.open(directory / BLOCKS, _DIRECTORY)
@@ -142,7 +137,7 @@ class Tier:
             raise failure_of(error, f"making a block of tier {self.name}") from error
         finally:
             self.usage.unreserve(size)
-        return Block(fd, layout, tier=self.name, usage=self.usage)
+        return Block(fd, layout, tier=self.name, usage=self.usage, policy=self.policy)
 
     def adopt(self, name: str, size: int, fill: Callable[[int], None]) -> None:
         """Take in a block that is made elsewhere, in place of the one that may be here.
@@ -296,7 +291,7 @@ class Tier:
     def _block(self, name: str, fd: int, layout: BlockLayout | None) -> Block:
         """The block in an open file, taken over; removed and closed if it is not usable."""
         if layout is not None and _is_usable(fd, layout):
-            return Block(fd, layout, tier=self.name, usage=self.usage)
+            return Block(fd, layout, tier=self.name, usage=self.usage, policy=self.policy)
         try:
             self._drop(name, fd)
         finally:
@@ -307,6 +302,7 @@ class Tier:
         with self._temporary() as (fd, temporary):
             os.ftruncate(fd, layout.head_bytes)
             os.pwrite(fd, layout.header, 0)
+            set_atime(fd, self.policy.joining(name, time.time_ns()))
             os.link(temporary, name, src_dir_fd=self._temporaries_fd, dst_dir_fd=self._blocks_fd)
             self.usage.allocated(os.fstat(fd).st_blocks * SECTOR_BYTES)
             return os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME)

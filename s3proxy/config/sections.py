@@ -200,6 +200,8 @@ class MemoryTierConfig:
     directory: str = ""
     """Empty for none."""
     size: int = _size(GIB)
+    policy: Literal["lru", "s3-fifo"] = "lru"
+    """What is evicted first: what was used least recently, or what is new and was not used again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +211,7 @@ class DiskTierConfig:
     directory: str = ""
     """Empty for none."""
     size: int = _size(10 * GIB)
+    policy: Literal["lru", "s3-fifo"] = "lru"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Never, Self
+from pathlib import Path
+from typing import Literal, Never, Self
 
 import trio
 
 from s3proxy.cache.cache import BlockCache, FetchLimits
 from s3proxy.cache.eviction import Evictor, Watermarks
 from s3proxy.cache.failures import CacheIOError
+from s3proxy.cache.ghosts import Ghosts
+from s3proxy.cache.policy import LRU, Policy, S3Fifo
 from s3proxy.cache.scrub import scrub
 from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier import Tier
@@ -113,16 +116,25 @@ async def _scrub_once(work: Callable[[], object]) -> None:
 def _open_tiers(config: Config, seat: Seat, stack: ExitStack) -> list[Tier]:
     tiers = []
     for name in seat.tiers:
-        size = config.memory_tier.size if name == "memory" else config.disk_tier.size
-        usage = TierUsage(seat.shared, _TIERS.index(name), size)
+        chosen = config.memory_tier if name == "memory" else config.disk_tier
+        directory = directory_of(config, name)
+        usage = TierUsage(seat.shared, _TIERS.index(name), chosen.size)
+        policy = _policy(chosen.policy, directory, chosen.size)
         try:
-            tier = Tier(name, directory_of(config, name), usage=usage, shared=seat.shared)
+            tier = Tier(name, directory, usage=usage, shared=seat.shared, policy=policy)
         except CacheIOError as error:
             log_error(f"the {name} tier is off: {error}")
             continue
         stack.callback(tier.close)
         tiers.append(tier)
     return tiers
+
+
+def _policy(name: Literal["lru", "s3-fifo"], directory: Path, size: int) -> Policy:
+    if name == "lru":
+        return LRU
+    reach_bytes = int(size * (1 - S3Fifo.SMALL_FRACTION))
+    return S3Fifo(Ghosts(directory, tier_bytes=size, reach_bytes=reach_bytes))
 
 
 def _evictors(config: Config, tiers: Sequence[Tier], shared: SharedWords) -> list[Evictor]:

@@ -7,7 +7,7 @@ from s3proxy.admin import survey as surveying
 from s3proxy.admin.survey import Contents, survey
 from s3proxy.cache.blocks import BlockId, Geometry, ObjectVersion
 from s3proxy.cache.failures import CacheIOError
-from s3proxy.cache.tier import Entry
+from s3proxy.cache.policy import Entry
 
 GEOMETRY = Geometry()
 MIB = 2**20

@@ -321,7 +321,7 @@ def test_s3_fifo_pinned_blocks_and_those_being_filled_stay(fifo_tier: Tier, shar
     for block in (pinned, filled, *blocks(20)):
         put(fifo_tier, block)
     evictor = Evictor(fifo_tier, block_size=BLOCK, shared=shared, watermarks=Watermarks(high=0.3, low=0.01))
-    evictor.pins.add(Pin("bucket", "pinned/"))
+    evictor.pins.add(Pin(store="store", bucket="bucket", prefix="pinned/"))
     opened = fifo_tier.find(filled) or pytest.fail("it is not there")
     claim = opened.claim(0, UNIT) or pytest.fail("claimed by nobody")
     assert evictor.run() > 0
