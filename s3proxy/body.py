@@ -7,11 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar, Literal, Protocol, Self
+from typing import ClassVar, Literal, NamedTuple, Protocol, Self
 
 
-@dataclass(frozen=True, slots=True)
-class FileSlice:
+class FileSlice(NamedTuple):  # which is made in a third of the time of a frozen dataclass
     """A run of bytes of an open file, sent by the kernel without passing through this process.
 
     Whoever made the slice keeps ``fd`` open until the body that carried it is closed.

@@ -3,9 +3,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.differences import reason_of
 from tests.nodes import KINDS, QUICK, QUICK_KINDS, Under, absence, standing_on
+
+# A deadline would be a timed assertion: it fails where the machine has something else to do.
+settings.register_profile("s3proxy", deadline=None)
+settings.load_profile("s3proxy")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,7 @@ reached around the check (MinIO CVE-2025-31489, CVE-2026-40344, CVE-2026-41145).
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from s3proxy.http1.messages import Request
 from s3proxy.s3 import sigv2, sigv4, sigv4_claim
@@ -31,8 +32,7 @@ class User:
     secret_key: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VerifiedRequest:
+class VerifiedRequest(NamedTuple):  # which is made in a third of the time of a frozen dataclass
     """A request whose author is known.
 
     ``user`` is None for an anonymous request. A superuser may use every bucket. ``chain`` checks the chunks of a body

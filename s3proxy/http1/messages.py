@@ -5,6 +5,7 @@ Header names are lower-case bytes; values are bytes as they came, stripped of su
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from s3proxy.body import Body
 
@@ -47,8 +48,7 @@ class EmptyBody(RequestBody):
         return 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class Request(NamedTuple):  # which is made in a third of the time of a frozen dataclass
     """The head of one request and the body that follows it."""
 
     method: bytes
@@ -69,8 +69,7 @@ class Request:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """How sending a response ended."""
 
     body_bytes: int

@@ -11,7 +11,7 @@ Two rules:
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import h11
 
@@ -38,8 +38,7 @@ class RefusedRequestError(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestHead:
+class RequestHead(NamedTuple):  # which is made in a third of the time of a frozen dataclass
     """One parsed request head: what the handler gets to see, and what the connection must know to go on."""
 
     method: bytes

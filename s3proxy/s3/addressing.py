@@ -10,7 +10,7 @@ Source: Amazon S3 User Guide, "Virtual hosting of general purpose buckets"; RFC 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from s3proxy.s3.errors import ErrorCode, S3Error
@@ -30,8 +30,7 @@ _NO_QUERY: tuple[tuple[str, str], ...] = ()
 _NO_PARAMETERS: Parameters = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):  # which is made in a third of the time of a frozen dataclass
     """What a request is about."""
 
     bucket: Bucket | None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 Bucket = NewType("Bucket", str)
 Key = NewType("Key", str)
@@ -85,8 +85,7 @@ class Checksum:
     type: ChecksumType = ChecksumType.FULL_OBJECT
 
 
-@dataclass(frozen=True, slots=True)
-class ByteRange:
+class ByteRange(NamedTuple):  # which is made in a third of the time of a frozen dataclass
     """Half-open ``[start, stop)`` in bytes."""
 
     start: int

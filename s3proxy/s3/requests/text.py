@@ -6,7 +6,7 @@ whatever encoding it had in mind.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from s3proxy.http1.messages import Header
 from s3proxy.s3.addressing import Address
@@ -35,8 +35,7 @@ def header_fields(headers: Sequence[Header]) -> dict[bytes, bytes]:
     return fields
 
 
-@dataclass(frozen=True, slots=True)
-class RequestText:
+class RequestText(NamedTuple):  # which is made in a third of the time of a frozen dataclass
     """The parts of one request that say which operation it is."""
 
     address: Address
