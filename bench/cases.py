@@ -1,14 +1,14 @@
 """A case is one piece of work of one size: what to make ready, which targets can do it, and how it is measured."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.dataset import Dataset
 from bench.measure import Usage
 from bench.requests import Endpoint
 from bench.samples import Metrics
-from bench.targets import Server
+from bench.targets import Data, Server, Target
 from bench.understore import Link, UnderStore
 
 
@@ -43,6 +43,12 @@ class Session:
     scratch: Path
     under_store: UnderStore
 
+    def seen_by(self, target: Target) -> "Session":
+        """The session with the objects that this target has: those that all share, or its own."""
+        if target.data is Data.SHARED:
+            return self
+        return replace(self, dataset=self.dataset.apart(target.name, lasts=target.data is Data.OWN))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -61,7 +67,8 @@ class Case:
     targets: tuple[str, ...]
     """Those for which the case means something, the baseline last."""
     prepare: Callable[[Session, Endpoint | None], None]
-    """Called once, with a server that speaks S3 if there is one among the targets."""
+    """Called once, with a server that speaks S3 if there is one among the targets that share the files; and with each
+    server that keeps its objects itself, at the start of its turns."""
     measure: Callable[[Session, Server], Outcome]
     """Called with a server just started: warms, checks, and measures it."""
     link: Link | None = None

@@ -3,6 +3,7 @@
 from bench.peers.caches import HTTP_CACHES
 from bench.peers.nginx import NGINX_CACHES, NGINX_SERVERS
 from bench.peers.ours import OUR_CACHES, OUR_SERVERS
+from bench.peers.s3_servers import S3_SERVERS
 from bench.targets import Target
 
 _DIRECT = Target(
@@ -13,7 +14,7 @@ _DIRECT = Target(
     caches=True,
 )
 
-SERVERS = (*OUR_SERVERS, *NGINX_SERVERS)
+SERVERS = (*OUR_SERVERS, *NGINX_SERVERS, *S3_SERVERS)
 """Those that have the objects themselves."""
 
 CACHES = (*OUR_CACHES, _DIRECT, *NGINX_CACHES, *HTTP_CACHES)
@@ -27,6 +28,9 @@ NGINXES = ("nginx", "nginx-uncorked")
 
 NGINX_SLICES = tuple(target.name for target in NGINX_CACHES)
 """The faster of them counts."""
+
+S3_PEERS = tuple(target.name for target in S3_SERVERS)
+"""All S3 servers whom ours is measured beside."""
 
 CACHE_PEERS = (*NGINX_SLICES, *(target.name for target in HTTP_CACHES))
 """All whom our cache is measured beside."""

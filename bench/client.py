@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from bench import BenchError
+from bench.certificates import client_context
 from bench.content import MIB, Thing, content
 from bench.requests import BUCKET, Endpoint, call_headers
 from bench.signing import EMPTY_PAYLOAD, UNSIGNED_PAYLOAD, Call, encode_query
@@ -29,9 +30,7 @@ class Client:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self.connection = http.client.HTTPConnection(
-            endpoint.host, endpoint.port, timeout=_TIMEOUT_SECONDS, blocksize=MIB
-        )
+        self.connection = _connection(endpoint)
 
     def get(self, path: str, query: Mapping[str, str] = _NO_QUERY) -> Response:
         """GET ``path``, which is encoded already."""
@@ -57,6 +56,15 @@ class Client:
     def _response(self) -> Response:
         response = self.connection.getresponse()
         return Response(status=response.status, body=response.read())
+
+
+def _connection(endpoint: Endpoint) -> http.client.HTTPConnection:
+    if endpoint.trusted is None:
+        return http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=_TIMEOUT_SECONDS, blocksize=MIB)
+    context = client_context(endpoint.trusted)
+    return http.client.HTTPSConnection(
+        endpoint.host, endpoint.port, timeout=_TIMEOUT_SECONDS, blocksize=MIB, context=context
+    )
 
 
 @contextmanager

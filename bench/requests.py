@@ -92,7 +92,9 @@ def render_range(endpoint: Endpoint, thing: Thing, start: int, stop: int) -> Req
     )
 
 
-def render_put(endpoint: Endpoint, key: str, body: bytes | FileBody, payload: str = EMPTY_PAYLOAD) -> Request:
+def render_put(
+    endpoint: Endpoint, key: str, body: bytes | FileBody, payload: str = EMPTY_PAYLOAD, bucket: str = BUCKET
+) -> Request:
     """PUT of a whole object; any 2xx without a body will do (nginx says 201 or 204).
 
     Args:
@@ -100,9 +102,10 @@ def render_put(endpoint: Endpoint, key: str, body: bytes | FileBody, payload: st
         key: where to.
         body: the bytes, or the file that holds them.
         payload: what is signed for the body: its SHA-256, as an SDK does on a connection without TLS.
+        bucket: where the key is.
     """
     length = len(body) if isinstance(body, bytes) else body.length
-    call = Call(method="PUT", path=f"/{BUCKET}/{key}", query={}, headers={}, payload=payload)
+    call = Call(method="PUT", path=f"/{bucket}/{key}", query={}, headers={}, payload=payload)
     head = render_head(endpoint, call, {"content-length": str(length)})
     if isinstance(body, bytes):
         return Request(data=head + body, inline=length, status=b"HTTP/1.1 2")

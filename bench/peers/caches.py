@@ -22,7 +22,7 @@ sub vcl_backend_response {{
 """
 
 # One pool of threads, no log of requests in shared memory, connections kept for the length of a run.
-_VARNISH_PARAMETERS = {"thread_pools": "1", "vsl_mask": "all", "timeout_idle": "3600", "listen_depth": "2048"}
+_VARNISH_PARAMETERS = {"thread_pools": "1", "vsl_mask": "none", "timeout_idle": "3600", "listen_depth": "2048"}
 
 
 def _varnish(place: Place) -> list[str]:

@@ -45,9 +45,7 @@ def _files_bucket(session: Session) -> str:
 
 
 def _prepare_files(session: Session, endpoint: Endpoint | None) -> None:
-    directory = session.dataset.make_bucket(_files_bucket(session), endpoint)
-    for key in flat_keys(session.settings.keys):
-        (directory / key).touch()
+    session.dataset.make_empty(_files_bucket(session), flat_keys(session.settings.keys), endpoint)
 
 
 def _prepare_uploaded(session: Session, endpoint: Endpoint | None) -> None:
