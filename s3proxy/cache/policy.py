@@ -17,6 +17,7 @@ LIST_SECONDS: Final = 30.0
 """For which the order of a scan is used; what was used since is seen when its turn comes."""
 
 _SECOND_NS: Final = 1_000_000_000
+_MAIN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class S3Fifo(Policy):
     def standing(self, atime_ns: int) -> Standing:
         """See ``Policy``."""
         joined, marks = divmod(atime_ns, _SECOND_NS)
-        return Standing((joined + (marks >> 3)) * _SECOND_NS, bool(marks & 4), marks & 3)
+        return Standing((joined + (marks >> 3)) * _SECOND_NS, bool(marks & _MAIN), marks & 3)
 
     def joining(self, name: str, now_ns: int, before: Standing | None = None) -> int:
         """See ``Policy``."""
@@ -197,6 +198,10 @@ def _atime_of(joined: int, *, is_main: bool, uses: int = 0, seconds: int = 0) ->
     return joined * _SECOND_NS + (min(seconds, _MOST_SECONDS) << 3 | is_main << 2 | uses)
 
 
+def _is_main(entry: Entry) -> bool:
+    return entry.atime_ns % _SECOND_NS & _MAIN != 0
+
+
 class _Queues(Candidates):
     """The two queues of S3-FIFO; the small one also has what came after the scan, but cannot give it."""
 
@@ -211,7 +216,7 @@ class _Queues(Candidates):
         self._small: deque[Entry] = deque()
         self._main: deque[Entry] = deque()
         for entry in sorted(entries, key=attrgetter("atime_ns")):
-            (self._main if policy.standing(entry.atime_ns).is_main else self._small).append(entry)
+            (self._main if _is_main(entry) else self._small).append(entry)
         self._main_bytes = sum(entry.allocated for entry in self._main)
 
     @property
@@ -246,7 +251,7 @@ class _Queues(Candidates):
         return self._main[-1].atime_ns if self._main else 0
 
     def note_evicted(self, entry: Entry) -> None:
-        if self._policy.standing(entry.atime_ns).is_main:
+        if _is_main(entry):
             self._main_bytes -= entry.allocated
         else:
             self._remember(entry.name, entry.allocated)

@@ -48,6 +48,13 @@ async def test_disk_tier_alone_is_a_cache(tmp_path: Path) -> None:
         assert await get(stores.store) == b"x" * MIB
 
 
+async def test_each_tier_evicts_as_its_own_policy_says(tmp_path: Path) -> None:
+    tables = all_tiers(tmp_path) | {"disk_tier": {**tier(tmp_path / "disk"), "policy": "s3-fifo"}}
+    async with opened(configured(tmp_path / "root", cache=CACHED, **tables)) as stores:
+        assert stores.cache is not None
+        assert [type(each.policy).__name__ for each in stores.cache.tiers] == ["Lru", "S3Fifo"]
+
+
 async def test_metadata_that_cannot_be_shared_is_mentioned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
