@@ -6,12 +6,14 @@ import platform
 import re
 import subprocess
 import time
-from collections.abc import Set
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.cases import Settings
 from bench.content import MIB
+from bench.device import durable_files_per_second, fsync_per_second, synced_write_mb_per_second
 from bench.tiers import memory_kind
 
 _BLOCK = bytes(MIB)
@@ -21,6 +23,8 @@ _BLOCK = bytes(MIB)
 class Machine:
     """Facts that go with every result."""
 
+    started: str = "not noted"
+    """When the run began, in UTC."""
     processor: str
     cores: int
     server_cores: list[int]
@@ -28,8 +32,12 @@ class Machine:
     memory_mib: int
     kernel: str
     python: str
-    s3proxy: str
-    nginx: str
+    revision: str = "not noted"
+    """Of the source, as git describes it."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of the programs of the targets that took part."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """How long, how often, and from where to where the run measured."""
     file_system: str
     memory_tier: str = "not noted"
     load_average: float
@@ -37,28 +45,33 @@ class Machine:
     md5_mb_per_second: float
     fsync_per_second: float
     """Files of 4 KiB made, written and synced, one after the other."""
+    durable_files_per_second: float = 0.0
+    """The same, put in their place for good, by 16 writers at once: see ``bench.device``."""
     synced_write_mb_per_second: float
     """One file of 64 MiB written and synced."""
 
 
-def describe(directory: Path, server_cores: Set[int], load_cores: Set[int], nginx: str | None) -> Machine:
-    """Look at the machine and at the file system of ``directory``; takes about a second."""
+def describe(directory: Path, versions: Mapping[str, str], settings: Settings) -> Machine:
+    """Look at the machine and at the file system of ``directory``; takes about two seconds."""
     return Machine(
+        started=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         processor=_processor(),
         cores=os.cpu_count() or 1,
-        server_cores=sorted(server_cores),
-        load_cores=sorted(load_cores),
+        server_cores=sorted(settings.server_cores),
+        load_cores=sorted(settings.load_cores),
         memory_mib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB,
         kernel=platform.release(),
         python=platform.python_version(),
-        s3proxy=_s3proxy_version(),
-        nginx=_nginx_version(nginx),
+        revision=_revision(),
+        versions=dict(versions),
+        settings=_settings_facts(settings),
         file_system=file_system_of(directory, Path("/proc/self/mounts").read_text()),
         memory_tier=memory_kind(),
         load_average=round(os.getloadavg()[0], 2),
         md5_mb_per_second=round(md5_mb_per_second()),
-        fsync_per_second=round(_fsync_per_second(directory)),
-        synced_write_mb_per_second=round(_synced_write_mb_per_second(directory)),
+        fsync_per_second=round(fsync_per_second(directory)),
+        durable_files_per_second=round(durable_files_per_second(directory)),
+        synced_write_mb_per_second=round(synced_write_mb_per_second(directory)),
     )
 
 
@@ -88,42 +101,16 @@ def _processor() -> str:
     return found[1] if found else platform.machine()
 
 
-def _s3proxy_version() -> str:
+def _revision() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
-        return version("s3proxy")
-    except PackageNotFoundError:
-        return "not installed"
+        shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except FileNotFoundError:
+        return "unknown"
+    return shown.strip() or "unknown"
 
 
-def _nginx_version(program: str | None) -> str:
-    if program is None:
-        return "absent"
-    shown = subprocess.run([program, "-v"], capture_output=True, text=True, check=False).stderr
-    return shown.strip().rpartition("/")[2]
-
-
-def _fsync_per_second(directory: Path, seconds: float = 0.3) -> float:
-    block, count = bytes(4096), 0
-    path = directory / "fsync-probe"
-    begin = time.perf_counter()
-    while time.perf_counter() - begin < seconds:
-        _write_synced(path, [block])
-        path.unlink()
-        count += 1
-    return count / (time.perf_counter() - begin)
-
-
-def _synced_write_mb_per_second(directory: Path) -> float:
-    path = directory / "write-probe"
-    begin = time.perf_counter()
-    _write_synced(path, [_BLOCK] * 64)
-    elapsed = time.perf_counter() - begin
-    path.unlink()
-    return 64 * MIB / 1e6 / elapsed
-
-
-def _write_synced(path: Path, blocks: list[bytes]) -> None:
-    with path.open("wb", buffering=0) as file:
-        for block in blocks:
-            file.write(block)
-        os.fsync(file.fileno())
+def _settings_facts(settings: Settings) -> dict[str, str]:
+    apart = {"server_cores", "load_cores"}
+    given = {each.name: getattr(settings, each.name) for each in fields(settings) if each.name not in apart}
+    return {name.replace("_", " "): f"{value}" for name, value in given.items() if value is not None}

@@ -22,6 +22,8 @@ class Usage:
     seconds: float
     server: float
     load: float
+    load_delay: float = 0.0
+    """How long the load generator had work and waited for its core, which somebody else had meanwhile."""
     store: float = 0.0
     """What stands behind the server, and the relay between them."""
     others: float
@@ -29,12 +31,16 @@ class Usage:
 
     @property
     def load_limited(self) -> bool:
-        """Whether the load generator was short of CPU, more so than the server: then the rates are a lower bound."""
-        return self.load > 0.9 * self.seconds and self.load > self.server
+        """Whether the load generator hardly ever slept, and the server did: then the rates are a lower bound."""
+        wanted = self.load + self.load_delay
+        return wanted > 0.9 * self.seconds and wanted > self.server
 
 
 class Stopwatch:
-    """Measures ``Usage`` from its making on. The load is this process, ``store`` the processes behind the server."""
+    """Measures ``Usage`` from its making on. The load is this process, ``store`` the processes behind the server.
+
+    The thread that makes it and stops it is the one that loads.
+    """
 
     def __init__(self, server: int, store: Iterable[int] = ()) -> None:
         self._server = server
@@ -43,15 +49,16 @@ class Stopwatch:
 
     def _read(self) -> tuple[float, ...]:
         server, store = cpu_seconds(self._server), sum(map(cpu_seconds, self._store))
-        return time.perf_counter(), server, time.process_time(), store, machine_busy_seconds()
+        load = time.process_time(), delay_seconds(_text(_PROC / "thread-self" / "schedstat"))
+        return time.perf_counter(), server, *load, store, machine_busy_seconds()
 
     def stop(self) -> Usage:
         """What was used until now."""
-        seconds, server, load, store, machine = (
+        seconds, server, load, delay, store, machine = (
             after - before for after, before in zip(self._read(), self._before, strict=True)
         )
         others = max(0.0, machine - server - load - store)
-        return Usage(seconds=seconds, server=server, load=load, store=store, others=others)
+        return Usage(seconds=seconds, server=server, load=load, load_delay=delay, store=store, others=others)
 
 
 def family(pid: int) -> list[int]:
@@ -76,6 +83,15 @@ def parse_stat(text: str) -> int:
     """
     fields = text.rpartition(")")[2].split()
     return sum(map(int, fields[11:15]))
+
+
+def delay_seconds(text: str) -> float:
+    """Seconds on the run queue out of ``/proc/PID/schedstat``; 0 where the kernel does not say.
+
+    Source: Documentation/scheduler/sched-stats.rst of Linux.
+    """
+    fields = text.split()
+    return int(fields[1]) / 1e9 if len(fields) > 1 else 0.0
 
 
 def rss_bytes(pid: int) -> int:

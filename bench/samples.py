@@ -39,10 +39,15 @@ class Summary:
     target: str
     turns: int
     medians: Metrics
-    spreads: Metrics = field(default_factory=dict)
-    """(largest - smallest) / median, as a fraction."""
+    smallest: Metrics = field(default_factory=dict)
+    largest: Metrics = field(default_factory=dict)
     load_limited: bool = False
     """Whether the load generator was the limit in any turn."""
+
+    def spread(self, metric: str) -> float:
+        """(largest - smallest) / median, as a fraction."""
+        middle = self.medians[metric]
+        return (self.largest[metric] - self.smallest[metric]) / middle if middle else 0.0
 
 
 def percentile(ascending: Sequence[float], fraction: float) -> float:
@@ -67,29 +72,29 @@ def summarise(samples: Iterable[Sample]) -> list[Summary]:
 
 def _summary(group: list[Sample]) -> Summary:
     first = group[0]
-    columns = {name: [sample.metrics[name] for sample in group] for name in first.metrics}
+    names = dict.fromkeys(name for sample in group for name in sample.metrics)
+    columns = {name: [sample.metrics[name] for sample in group if name in sample.metrics] for name in names}
     return Summary(
         workload=first.workload,
         case=first.case,
         target=first.target,
         turns=len(group),
         medians={name: median(values) for name, values in columns.items()},
-        spreads={name: _spread(values) for name, values in columns.items()},
+        smallest={name: min(values) for name, values in columns.items()},
+        largest={name: max(values) for name, values in columns.items()},
         load_limited=any(sample.load_limited for sample in group),
     )
 
 
-def _spread(values: list[float]) -> float:
-    middle = median(values)
-    return (max(values) - min(values)) / middle if middle else 0.0
+def found(summaries: Iterable[Summary], case: str, target: str) -> Summary | None:
+    """The summary of a case and target, or None where it was not measured."""
+    return next((each for each in summaries if (each.case, each.target) == (case, target)), None)
 
 
 def value(summaries: Iterable[Summary], case: str, target: str, metric: str) -> float | None:
     """The median of a metric, or None where it was not measured."""
-    for each in summaries:
-        if (each.case, each.target) == (case, target):
-            return each.medians.get(metric)
-    return None
+    summary = found(summaries, case, target)
+    return None if summary is None else summary.medians.get(metric)
 
 
 def best(summaries: Sequence[Summary], case: str, targets: Iterable[str], metric: str) -> float | None:

@@ -1,6 +1,8 @@
 """The load generator against a server that answers what it is told to."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ import pytest
 from bench import BenchError
 from bench.content import KIB, MIB, Thing, content
 from bench.load import Load
+from bench.measure import Stopwatch, Usage
 from bench.requests import Endpoint, FileBody, render_get, render_put
 
 Answer = Callable[[bytes], tuple[bytes, ...]]
@@ -150,3 +153,59 @@ def test_load_that_checks_every_response_finds_one_wrong_one() -> None:
         pytest.raises(BenchError, match="other bytes"),
     ):
         load.run(5)
+
+
+_SERVER = """
+import hashlib, select, socket, sys
+response, rounds = sys.stdin.buffer.read(), int(sys.argv[1])
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+ready, connections = select.epoll(), {listener.fileno(): listener}
+ready.register(listener, select.EPOLLIN)
+while True:
+    for fileno, _ in ready.poll():
+        if fileno == listener.fileno():
+            connection, _ = listener.accept()
+            connections[connection.fileno()] = connection
+            ready.register(connection, select.EPOLLIN)
+        elif connections[fileno].recv(65536):
+            for _ in range(rounds):
+                hashlib.sha256(response)
+            connections[fileno].sendall(response)
+        else:
+            connections.pop(fileno).close()
+"""
+
+
+@contextmanager
+def _serving_apart(response: bytes, rounds: int) -> Iterator[tuple[Endpoint, int]]:
+    """A process that answers everything alike, after so much work."""
+    command = [sys.executable, "-c", _SERVER, str(rounds)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(response)
+        process.stdin.close()
+        try:
+            yield Endpoint(host="127.0.0.1", port=int(process.stdout.readline())), process.pid
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(("rounds", "is_limit"), [(0, True), (200, False)], ids=["quick-server", "slow-server"])
+def test_load_says_whether_it_was_the_limit(rounds: int, *, is_limit: bool) -> None:
+    thing = Thing(key="a", number=3, size=16 * KIB)
+    response = _ok(content(3, 0, thing.size))
+    with _serving_apart(response, rounds) as (endpoint, pid):
+        supplies = [cycle([render_get(endpoint, thing)]) for _ in range(64)]
+        # Comparing every byte makes this load several times as slow as that server.
+        with Load(endpoint, supplies, check_every=1) as load:
+            usages = [_usage_of(load, pid) for _ in range(5)]
+    # On a busy machine the server may be kept waiting, too.
+    assert any(usage.load_limited for usage in usages) is is_limit, usages
+
+
+def _usage_of(load: Load, pid: int) -> Usage:
+    stopwatch = Stopwatch(pid)
+    load.run(0.4)
+    return stopwatch.stop()

@@ -11,6 +11,7 @@ from bench.measure import (
     Stopwatch,
     Usage,
     cpu_seconds,
+    delay_seconds,
     family,
     parse_stat,
     parse_status,
@@ -102,9 +103,22 @@ def test_running_on_a_core_is_inherited_and_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "load", "limited"), [(0.5, 0.95, True), (0.99, 0.95, False), (0.95, 0.5, False), (0.5, 0.6, False)]
+    ("server", "load", "delay", "limited"),
+    [
+        (0.5, 0.95, 0, True),
+        (0.99, 0.95, 0, False),
+        (0.95, 0.5, 0, False),
+        (0.5, 0.6, 0, False),
+        (0.5, 0.6, 0.35, True),  # it had work all the time, but somebody else had its core
+    ],
 )
 def test_load_limited_is_when_the_load_is_shorter_of_cpu_than_the_server(
-    server: float, load: float, limited: bool
+    server: float, load: float, delay: float, *, limited: bool
 ) -> None:
-    assert Usage(seconds=1, server=server, load=load, others=0).load_limited is limited
+    usage = Usage(seconds=1, server=server, load=load, load_delay=delay, others=0)
+    assert usage.load_limited is limited
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("81515020 499357286 61\n", 0.499357286), ("", 0), ("0", 0)])
+def test_delay_seconds_is_the_time_on_the_run_queue(text: str, seconds: float) -> None:
+    assert delay_seconds(text) == seconds

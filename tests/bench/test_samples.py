@@ -35,8 +35,8 @@ def test_summarise_takes_median_and_spread_of_the_turns_of_each_target() -> None
     ours, theirs = summarise(
         [_sample("a", 0, 90), _sample("b", 0, 50), _sample("a", 1, 100), _sample("b", 1, 50), _sample("a", 2, 120)]
     )
-    assert (ours.turns, ours.medians["requests_per_second"], ours.spreads["requests_per_second"]) == (3, 100, 0.3)
-    assert (theirs.turns, theirs.spreads["requests_per_second"]) == (2, 0)
+    assert (ours.turns, ours.medians["requests_per_second"], ours.spread("requests_per_second")) == (3, 100, 0.3)
+    assert (theirs.turns, theirs.spread("requests_per_second")) == (2, 0)
 
 
 def test_summarise_is_load_limited_when_one_turn_was() -> None:
@@ -54,3 +54,10 @@ def test_value_and_best_of_what_was_not_measured_are_none() -> None:
 
 def test_ratio_of_something_missing_or_to_nothing_is_none() -> None:
     assert (ratio(3, 2), ratio(None, 2), ratio(3, None), ratio(3, 0)) == (1.5, None, None, None)
+
+
+def test_summarise_of_a_metric_that_one_turn_lacks_takes_the_others() -> None:
+    more = Sample(workload="get", case="get-4KiB", target="a", turn=1, metrics={"requests_per_second": 3, "p50_ms": 7})
+    (summary,) = summarise([_sample("a", 0, 1), more])
+    assert summary.medians == {"requests_per_second": 2, "p50_ms": 7}
+    assert (summary.smallest["requests_per_second"], summary.largest["requests_per_second"]) == (1, 3)
