@@ -43,6 +43,10 @@ class TierState:
     size_bytes: int
     blocks: int | None = None
     is_working: bool = True
+    reason: str = ""
+    """Why it does not work, as far as that is known."""
+    down_since: float | None = None
+    """Seconds since 1970."""
     buckets: Sequence[tuple[str, int]] = ()
     """With their bytes; an estimate."""
 
@@ -166,6 +170,8 @@ def _tier(tier: TierState) -> Json:
         "size_bytes": tier.size_bytes,
         "blocks": tier.blocks,
         "is_working": tier.is_working,
+        "reason": tier.reason,
+        "down_since": tier.down_since,
         "buckets": [{"bucket": bucket, "bytes": size} for bucket, size in tier.buckets],
     }
 

@@ -57,6 +57,8 @@ class TierUse:
     used_bytes: int
     size_bytes: int
     is_working: bool = True
+    down_since: float | None = None
+    """Seconds since 1970, of one that does not work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +196,8 @@ def _tiers(tiers: Mapping[str, TierUse]) -> Iterator[Metric]:
     yield _gauges("s3proxy_tier_used_bytes", "Bytes that a tier holds.", "tier", used)
     yield _gauges("s3proxy_tier_size_bytes", "Bytes that a tier may hold.", "tier", size)
     yield _gauges("s3proxy_tier_working", "Whether a tier can be used.", "tier", working)
+    down = {name: tier.down_since for name, tier in tiers.items() if tier.down_since is not None}
+    yield _gauges("s3proxy_tier_down_since_seconds", "Since when a tier cannot be used, in Unix time.", "tier", down)
 
 
 def _processes(processes: Mapping[str, ProcessUse]) -> Iterator[Metric]:

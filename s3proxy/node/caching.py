@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from s3proxy.cache.shared import SharedWords
 from s3proxy.cache.tier import Tier
 from s3proxy.cache.usage import TierUsage
 from s3proxy.config import Config
+from s3proxy.node.absences import Absence
 from s3proxy.node.commons import Seat, directory_of, geometry_of
 from s3proxy.stores.caching.shared_metadata import MetadataTable
 from s3proxy.telemetry import log_error
@@ -42,6 +43,8 @@ class NodeCache:
     shared: SharedWords
     limits: FetchLimits
     table: MetadataTable | None
+    absent: Mapping[str, Absence]
+    """The tiers that could not be opened."""
     _resources: ExitStack
 
     @classmethod
@@ -54,7 +57,7 @@ class NodeCache:
             nursery: where fills run.
         """
         with ExitStack() as stack:
-            tiers = _open_tiers(config, seat, stack)
+            tiers, absent = _open_tiers(config, seat, stack)
             evictors = _evictors(config, tiers, seat.shared)
             limits = _fetch_limits(config)
             blocks = BlockCache(
@@ -76,6 +79,7 @@ class NodeCache:
                 shared=seat.shared,
                 limits=limits,
                 table=table,
+                absent=absent,
                 _resources=stack.pop_all(),
             )
 
@@ -113,21 +117,36 @@ async def _scrub_once(work: Callable[[], object]) -> None:
         log_error(f"the scrub could not go on: {error}")
 
 
-def _open_tiers(config: Config, seat: Seat, stack: ExitStack) -> list[Tier]:
-    tiers = []
+def can_open_tier(config: Config, seat: Seat, name: str) -> bool:
+    """Whether a tier can be used by now; blocks."""
+    try:
+        _open_tier(config, seat, name).close()
+    except CacheIOError:
+        return False
+    return True
+
+
+def _open_tiers(config: Config, seat: Seat, stack: ExitStack) -> tuple[list[Tier], dict[str, Absence]]:
+    tiers: list[Tier] = []
+    absent: dict[str, Absence] = {}
     for name in seat.tiers:
-        chosen = config.memory_tier if name == "memory" else config.disk_tier
-        directory = directory_of(config, name)
-        usage = TierUsage(seat.shared, _TIERS.index(name), chosen.size)
-        policy = _policy(chosen.policy, directory, chosen.size)
         try:
-            tier = Tier(name, directory, usage=usage, shared=seat.shared, policy=policy)
+            tier = _open_tier(config, seat, name)
         except CacheIOError as error:
             log_error(f"the {name} tier is off: {error}")
-            continue
-        stack.callback(tier.close)
-        tiers.append(tier)
-    return tiers
+            absent[name] = Absence(str(error))
+        else:
+            stack.callback(tier.close)
+            tiers.append(tier)
+    return tiers, absent
+
+
+def _open_tier(config: Config, seat: Seat, name: str) -> Tier:
+    chosen = config.memory_tier if name == "memory" else config.disk_tier
+    directory = directory_of(config, name)
+    usage = TierUsage(seat.shared, _TIERS.index(name), chosen.size)
+    policy = _policy(chosen.policy, directory, chosen.size)
+    return Tier(name, directory, usage=usage, shared=seat.shared, policy=policy)
 
 
 def _policy(name: Literal["lru", "s3-fifo"], directory: Path, size: int) -> Policy:

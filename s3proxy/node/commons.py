@@ -5,8 +5,8 @@ Made once, by the supervisor; workers and the admin process get a ``Seat`` each.
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from s3proxy.cache.tier_directory import prepare_directory
 from s3proxy.config import Config
 from s3proxy.metrics.meters import Meters
 from s3proxy.metrics.reports import ReportBoard
+from s3proxy.node.absences import Absence
 from s3proxy.node.failures import StartError
 from s3proxy.node.pulse import Pulse, rows_of
 from s3proxy.telemetry import log_error
@@ -40,6 +41,10 @@ class Seat:
     """The tiers that can be used, the fastest first."""
     table: Path
     """The metadata table."""
+    absent: Mapping[str, Absence] = field(default_factory=dict)
+    """The tiers that are configured and cannot be used."""
+    say_outgrown: Callable[[], None] = lambda: None
+    """Tells the supervisor that another worker would find what was absent when this one started."""
     meters: Meters = field(default_factory=Meters.private)
     """Where it counts."""
     reports: ReportBoard = field(default_factory=ReportBoard.private)
@@ -55,6 +60,69 @@ class Seat:
         return self.pulse.is_draining
 
 
+class TierLocks:
+    """The directories of the tiers, made ready and kept to this node; those that cannot be are tried again.
+
+    *Closes:* ``close``.
+
+    Args:
+        config: of the node.
+
+    Raises:
+        StartError: another node uses the directory of a tier.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._geometry = geometry_of(config)
+        self._directories = {name: directory_of(config, name) for name in _configured(config)}
+        self._fds: dict[str, int] = {}
+        self.absent: dict[str, Absence] = {}
+        """What cannot be used, and why not."""
+        for name in self._directories:
+            try:
+                self._try(name)
+            except TierInUseError as error:
+                self.close()
+                raise StartError(f"{name}_tier.directory: {error}; each node needs its own") from error
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """Those that can be used, the fastest first."""
+        return tuple(name for name in self._directories if name in self._fds)
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Descriptors that keep the directories this node's; workers inherit them."""
+        return tuple(self._fds.values())
+
+    def try_again(self) -> list[str]:
+        """Make ready what could not be; blocks. Gives what has become so."""
+        found = []
+        for name in list(self.absent):
+            with suppress(TierInUseError):  # by a node that came first: this one can do without
+                self._try(name)
+            if name in self._fds:
+                found.append(name)
+        return found
+
+    def close(self) -> None:
+        """Let go of the directories; processes that inherited them keep them."""
+        while self._fds:
+            os.close(self._fds.popitem()[1])
+
+    def _try(self, name: str) -> None:
+        try:
+            self._fds[name] = prepare_directory(self._directories[name], self._geometry)
+        except TierInUseError:
+            raise
+        except CacheIOError as error:
+            if name not in self.absent:
+                log_error(f"the {name} tier is off: {error}")
+                self.absent[name] = Absence(str(error))
+        else:
+            self.absent.pop(name, None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commons:
     """What is made once on a node."""
@@ -63,29 +131,35 @@ class Commons:
     meters: Meters
     reports: ReportBoard
     pulse: Pulse
-    tiers: tuple[str, ...]
+    directories: TierLocks
     table: Path
-    locks: tuple[int, ...]
-    """Descriptors that keep the tiers' directories this node's; workers inherit them."""
     table_fd: int | None
     """Of a table that has no name; workers inherit it under the same number."""
+
+    @property
+    def tiers(self) -> tuple[str, ...]:
+        """The tiers that can be used, the fastest first."""
+        return self.directories.tiers
+
+    @property
+    def locks(self) -> tuple[int, ...]:
+        """Descriptors that keep the tiers' directories this node's; workers inherit them."""
+        return self.directories.fds
 
 
 @contextmanager
 def made(config: Config, workers: int) -> Iterator[Commons]:
     """Make what the processes of a node have in common.
 
-    A tier whose directory cannot be used is left out and mentioned: a cache may lose speed, nothing else.
+    A tier whose directory cannot be used is left out for now and mentioned: a cache may lose speed, nothing else.
 
     Raises:
         StartError: another node uses the directory of a tier.
     """
     with ExitStack() as stack:
-        locks = {name: fd for name, fd in _locked(config).items() if fd is not None}
-        for fd in locks.values():
-            stack.callback(os.close, fd)
+        directories = stack.enter_context(closing(TierLocks(config)))
         table_fd = None
-        if "memory" in locks:
+        if "memory" in directories.tiers:
             table = Path(config.memory_tier.directory) / TABLE
         else:
             table_fd = os.memfd_create("s3proxy-metadata")
@@ -97,9 +171,8 @@ def made(config: Config, workers: int) -> Iterator[Commons]:
             meters=stack.enter_context(closing(Meters.create(rows))),
             reports=stack.enter_context(closing(ReportBoard.create(rows))),
             pulse=stack.enter_context(closing(Pulse.create(workers))),
-            tiers=tuple(locks),
+            directories=directories,
             table=table,
-            locks=tuple(locks.values()),
             table_fd=table_fd,
         )
 
@@ -114,24 +187,8 @@ def directory_of(config: Config, tier: str) -> Path:
     return Path(config.memory_tier.directory if tier == "memory" else config.disk_tier.directory)
 
 
-def _locked(config: Config) -> dict[str, int | None]:
-    found: dict[str, int | None] = {}
-    try:
-        for tier, directory in (("memory", config.memory_tier.directory), ("disk", config.disk_tier.directory)):
-            found[tier] = _prepare(tier, Path(directory), config) if directory else None
-    except BaseException:
-        for fd in found.values():
-            if fd is not None:
-                os.close(fd)
-        raise
-    return found
-
-
-def _prepare(tier: str, directory: Path, config: Config) -> int | None:
-    try:
-        return prepare_directory(directory, geometry_of(config))
-    except TierInUseError as error:
-        raise StartError(f"{tier}_tier.directory: {error}; each node needs its own") from error
-    except CacheIOError as error:
-        log_error(f"the {tier} tier is off: {error}")
-        return None
+def _configured(config: Config) -> Iterator[str]:
+    """The tiers that have a directory, the fastest first."""
+    for name, directory in (("memory", config.memory_tier.directory), ("disk", config.disk_tier.directory)):
+        if directory:
+            yield name

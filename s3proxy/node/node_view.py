@@ -23,6 +23,7 @@ from s3proxy.config import Config
 from s3proxy.metrics.activity import merged
 from s3proxy.metrics.exposition import CONTENT_TYPE, NodeUse, TierUse, exposition
 from s3proxy.metrics.processes import birth_of, use_of
+from s3proxy.node.absences import Absence
 from s3proxy.node.commons import Seat
 from s3proxy.node.names import Names
 from s3proxy.node.stores import Stores, UnderStore
@@ -60,6 +61,7 @@ class NodeView:
         self._sizes = _sizes(config)
         self._stores = [(under, StoreProbe(partial(_ask, under))) for under in stores.under_stores()]
         self._contents: dict[str, Contents] = {}
+        self._absent = {**seat.absent, **stores.absent_tiers}
         self._surveyed_at = -_SURVEY_SECONDS
         self._surveying = trio.Lock()
         self._threads = {tier.name: trio.CapacityLimiter(1) for tier in self._tiers}
@@ -109,6 +111,11 @@ class NodeView:
             self._contents[tier.name] = await _in_thread(look, self._threads[tier.name])
         if waiting.cancelled_caught:
             self._contents[tier.name] = replace(self._contents.get(tier.name, Contents()), is_working=False)
+        if self._contents[tier.name].is_working:
+            self._absent.pop(tier.name, None)
+        elif tier.name not in self._absent:
+            hangs = f"it did not answer within {_SURVEY_DEADLINE_SECONDS:.0f} s"
+            self._absent[tier.name] = Absence(hangs if waiting.cancelled_caught else "it cannot be read")
 
     # In threads
 
@@ -130,7 +137,12 @@ class NodeView:
         uses = {name: use_of(pid) for name, pid in pids.items()}
         healths = {under.name: probe.health for under, probe in self._stores}
         tiers = {
-            tier.name: TierUse(used_bytes=tier.used_bytes, size_bytes=tier.size_bytes, is_working=tier.is_working)
+            tier.name: TierUse(
+                used_bytes=tier.used_bytes,
+                size_bytes=tier.size_bytes,
+                is_working=tier.is_working,
+                down_since=tier.down_since,
+            )
             for tier in self._tier_states()
         }
         use = NodeUse(
@@ -164,8 +176,17 @@ class NodeView:
         return [self._tier_state(name, opened.get(name)) for name in self._sizes]
 
     def _tier_state(self, name: str, tier: Tier | None) -> TierState:
+        absence = self._absent.get(name)
+        reason, since = ("", None) if absence is None else (absence.reason, absence.since)
         if tier is None:
-            return TierState(name=name, used_bytes=0, size_bytes=self._sizes[name], is_working=False)
+            return TierState(
+                name=name,
+                used_bytes=0,
+                size_bytes=self._sizes[name],
+                is_working=False,
+                reason=reason,
+                down_since=since,
+            )
         found = self._contents.get(name)
         return TierState(
             name=name,
@@ -173,6 +194,8 @@ class NodeView:
             size_bytes=tier.usage.size_bytes,
             blocks=None if found is None else found.blocks,
             is_working=found is None or found.is_working,
+            reason=reason,
+            down_since=since,
             buckets=() if found is None else found.buckets,
         )
 

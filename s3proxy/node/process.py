@@ -11,7 +11,7 @@ from typing import Final
 import trio
 
 import s3proxy
-from s3proxy.node.seating import FAILED, READY
+from s3proxy.node.seating import FAILED, OUTGROWN, READY
 from s3proxy.node.systemd import OWN_VARIABLES
 
 _LINE_BYTES: Final = 65_536
@@ -33,6 +33,8 @@ class Process:
         self.is_ready = False
         self.settled: Final = trio.Event()
         """It is ready, or has ended."""
+        self.outgrown = trio.Event()
+        """Another one would be better off, as it has said, or it has ended."""
         self.ended: Final = trio.Event()
         self.failure = ""
         """Why it cannot start, as it says itself."""
@@ -71,6 +73,7 @@ class Process:
                 self.words = self.words or _words_of(process.returncode or 0)
         finally:
             self.settled.set()
+            self.outgrown.set()
             self.ended.set()
 
     def tell_to_end(self) -> None:
@@ -102,6 +105,10 @@ class Process:
             return  # dead already
         said = b""
         while len(said) < _LINE_BYTES and (more := await stdout.receive_some()):
+            if self.is_ready:
+                if more.endswith(OUTGROWN):
+                    self.outgrown.set()
+                continue  # no matter how often
             said += more
             if said == READY:
                 self.is_ready = True

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,7 @@ from s3proxy.metrics import histograms, meters, names, reports
 from s3proxy.metrics.meters import Meters
 from s3proxy.metrics.reports import ReportBoard
 from s3proxy.node import pulse
+from s3proxy.node.absences import Absence
 from s3proxy.node.commons import Commons, Seat
 from s3proxy.node.failures import StartError
 from s3proxy.node.pulse import Pulse
@@ -24,6 +25,9 @@ from s3proxy.stores.caching import shared_metadata
 
 READY = b"ready\n"
 """What a worker says when it accepts connections."""
+
+OUTGROWN = b"outgrown\n"
+"""What it says later when it has found what was absent at its start, and another one would start with it."""
 
 FAILED = b"failed "
 """What it says when it cannot, with the reason behind it and a line feed."""
@@ -67,6 +71,10 @@ def inherited(commons: Commons, sockets: Sequence[socket.socket]) -> tuple[int, 
     return (*shared, *commons.locks, *table, *(each.fileno() for each in sockets))
 
 
+def _say_outgrown() -> None:
+    os.write(1, OUTGROWN)
+
+
 def encode_seat(config: Config, commons: Commons, place: Place) -> bytes:
     """The line that ``take_seat`` reads. It holds the secrets of the configuration."""
     content = {
@@ -81,6 +89,7 @@ def encode_seat(config: Config, commons: Commons, place: Place) -> bytes:
         "reports": commons.reports.fd,
         "pulse": commons.pulse.fd,
         "tiers": commons.tiers,
+        "absent": {name: asdict(absence) for name, absence in commons.directories.absent.items()},
         "table": os.fspath(commons.table),
         "layout": LAYOUT,
     }
@@ -107,6 +116,8 @@ def take_seat(line: bytes) -> tuple[Config, Seat]:
         pulse=Pulse.attach(content["pulse"], row),
         tiers=tuple(content["tiers"]),
         table=Path(content["table"]),
+        absent={name: Absence(**absence) for name, absence in content.get("absent", {}).items()},
+        say_outgrown=_say_outgrown,
         admin_sockets=[socket.socket(fileno=fd) for fd in content["admin_sockets"]],
     )
     return undump(content["config"]), seat

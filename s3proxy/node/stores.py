@@ -1,6 +1,6 @@
 """All stores of one worker, put together from the configuration: opened, cached where that pays, mounted."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from math import ceil
@@ -10,7 +10,8 @@ from typing import Literal, Self
 import trio
 
 from s3proxy.config import DEFAULT_STORE, Config, MountConfig, StoreConfig
-from s3proxy.node.caching import NodeCache
+from s3proxy.node.absences import Absence, look_for
+from s3proxy.node.caching import NodeCache, can_open_tier
 from s3proxy.node.commons import Seat, directory_of, geometry_of
 from s3proxy.node.failures import StartError
 from s3proxy.node.file_systems import is_on_network
@@ -18,7 +19,7 @@ from s3proxy.stores.base import ObjectStore
 from s3proxy.stores.caching.store import CachingStore, Settings
 from s3proxy.stores.caching.writing import CacheThrough
 from s3proxy.stores.fairness import FairLimiter
-from s3proxy.stores.local.layout import RootError
+from s3proxy.stores.local.layout import RootError, open_layout
 from s3proxy.stores.local.store import LocalStore
 from s3proxy.stores.mounts import Mounts
 from s3proxy.stores.routes import Mount, Outage, Routes
@@ -124,6 +125,8 @@ class Stores:
             self._open_cache()
         if self._duties:
             self.jobs.append(self._do_duties)
+        if self.absent_tiers or any(isinstance(under.store, Outage) for under in self._under.values()):
+            self.jobs.append(self._look_for_absent)
         mounted = [self._mount(mount) for mount in mounts]
         only = mounted[-1]
         self.routes = Routes(mounted[:-1], only)
@@ -131,6 +134,26 @@ class Stores:
             self.store = only.store  # nothing to choose between
         else:
             self.store = Mounts(self.routes)
+
+    # What was absent
+
+    @property
+    def absent_tiers(self) -> Mapping[str, Absence]:
+        """The tiers that this process could not open."""
+        return {} if self.cache is None else self.cache.absent
+
+    async def _look_for_absent(self) -> None:
+        async def say() -> None:
+            self._seat.say_outgrown()
+
+        await look_for(self._is_anything_found, say)
+
+    def _is_anything_found(self) -> bool:
+        """Whether another process would start with more than this one has."""
+        absent = [under.config for under in self._under.values() if isinstance(under.store, Outage)]
+        return any(_can_open(config) for config in absent) or any(
+            can_open_tier(self._config, self._seat, name) for name in self.absent_tiers
+        )
 
     # Under-stores
 
@@ -257,6 +280,14 @@ class Stores:
             prefix=mount.prefix,
             is_read_only=mount.read_only or under.config.read_only,
         )
+
+
+def _can_open(config: StoreConfig) -> bool:
+    try:
+        open_layout(Path(config.root), read_only=config.read_only).close()
+    except RootError:
+        return False
+    return True
 
 
 def _path(name: str) -> str:

@@ -14,6 +14,7 @@ import trio
 
 from s3proxy.config import Config, ConfigError
 from s3proxy.node import systemd
+from s3proxy.node.absences import look_for
 from s3proxy.node.commons import Commons
 from s3proxy.node.failures import StartError
 from s3proxy.node.listening import Listening, announce
@@ -97,6 +98,7 @@ class Supervisor:
         self._is_asked = trio.Event()
         self._is_announced = False
         self._is_stopping = False
+        self._has_found = False
         self._nursery: trio.Nursery
 
     async def run(self) -> None:
@@ -113,6 +115,8 @@ class Supervisor:
                 self._nursery.start_soon(self._reload_when_asked)
                 self._nursery.start_soon(self._feed_watchdog)
                 self._nursery.start_soon(report_failures, self._commons.reports)
+                if self._commons.directories.absent:
+                    self._nursery.start_soon(look_for, self._find_tiers, self._replace_all)
                 for post in self._posts:
                     self._nursery.start_soon(self._keep, post)
                 async for number in signals:
@@ -207,6 +211,7 @@ class Supervisor:
 
     def _appoint(self, post: _Post, process: Process) -> None:
         post.serving = process
+        self._nursery.start_soon(self._renew, post, process)
         self._commons.pulse.set_serving(post.number, process.pid)
         self._announce_when_ready()
 
@@ -293,6 +298,32 @@ class Supervisor:
         await self._end({process}, drain_seconds)
         if not process.ended.is_set():
             process.kill("did not end in time")
+
+    # What was absent
+
+    def _find_tiers(self) -> bool:
+        """Whether a tier can be used that could not be before, or not all processes have been told of it yet."""
+        found = self._commons.directories.try_again()
+        for name in found:
+            log_info(f"the {name} tier can be used now")
+        self._has_found |= bool(found)
+        return self._has_found
+
+    async def _replace_all(self) -> None:
+        """Replace every process with one that knows of the tiers."""
+        for post in self._posts:
+            if reason := await self._replace(post):
+                log_error(f"{post.name} {reason}; the one before it goes on without a tier")
+                return
+        self._has_found = False
+
+    async def _renew(self, post: _Post, process: Process) -> None:
+        """Replace a process that has found what was absent at its start, each time that it says so."""
+        while not process.ended.is_set():
+            await process.outgrown.wait()
+            process.outgrown = trio.Event()
+            if post.serving is process and not process.ended.is_set() and (reason := await self._replace(post)):
+                log_error(f"{post.name} {reason}; the one before it goes on")
 
     # The watchdog
 

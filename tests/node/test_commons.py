@@ -47,6 +47,34 @@ def test_tier_that_cannot_be_made_is_off_and_mentioned(tmp_path: Path, capsys: p
     assert str(tmp_path / "file") in said
 
 
+def test_tier_that_could_not_be_made_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    config = configured(tmp_path / "root", disk_tier=tier(tmp_path / "file" / "disk"))
+    before = open_descriptors()
+    with made(config, 1) as commons:
+        directories = commons.directories
+        assert "file" in directories.absent["disk"].reason
+        assert directories.try_again() == []
+        assert not commons.tiers
+        assert not commons.locks
+        (tmp_path / "file").unlink()
+        assert directories.try_again() == ["disk"]
+        assert (commons.tiers, len(commons.locks)) == (("disk",), 1)
+        assert not directories.absent
+        assert directories.try_again() == []
+    assert open_descriptors() == before
+
+
+def test_tier_that_another_node_has_taken_meanwhile_stays_absent(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    config = configured(tmp_path / "root", disk_tier=tier(tmp_path / "file" / "disk"))
+    with made(config, 1) as commons:
+        (tmp_path / "file").unlink()
+        with made(config, 1):
+            assert commons.directories.try_again() == []
+        assert commons.directories.try_again() == ["disk"]
+
+
 def test_tier_of_another_node_is_refused(tmp_path: Path) -> None:
     config = configured(tmp_path / "root", memory_tier=tier(tmp_path / "memory"), disk_tier=tier(tmp_path / "disk"))
     other = configured(tmp_path / "root", disk_tier=tier(tmp_path / "disk"))

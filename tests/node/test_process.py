@@ -44,6 +44,20 @@ async def test_process_that_is_ready_is_settled_and_runs_on_until_told_to_end(ru
     assert not run.process.has_done_as_told
 
 
+async def test_process_may_say_again_and_again_that_another_would_be_better_off(run: Run) -> None:
+    say = "os.write(1, b'outgrown\\n'); "
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, f"sys.stdin.readline(); {READY}time.sleep(0.1); {say * 20_000}{WAIT}")
+        with trio.fail_after(20):
+            await run.process.settled.wait()
+            for _ in range(2):
+                await run.process.outgrown.wait()
+                run.process.outgrown = trio.Event()
+            run.process.tell_to_end()
+            await run.process.outgrown.wait()
+            await run.process.ended.wait()
+
+
 async def test_process_that_cannot_start_says_why(run: Run) -> None:
     await run("os.write(1, b'failed because\\n'); sys.exit(1)")
     assert (run.process.is_ready, run.process.reason) == (False, "failed: because")

@@ -14,7 +14,7 @@ export function showTiers(region, cache) {
   fill(region, ...cache.tiers.map(tier));
 }
 
-function tier({ name, used_bytes: used, size_bytes: size, blocks, is_working: isWorking, buckets }) {
+function tier({ name, used_bytes: used, size_bytes: size, blocks, is_working: isWorking, reason, buckets }) {
   const shown = [...buckets].sort((one, other) => other.bytes - one.bytes).slice(0, SHADES);
   const rest = used - shown.reduce((sum, bucket) => sum + bucket.bytes, 0);
   const parts = shown.map((bucket, shade) => ({ label: bucket.bucket, bytes: bucket.bytes, shade }));
@@ -33,7 +33,7 @@ function tier({ name, used_bytes: used, size_bytes: size, blocks, is_working: is
         [ratio(size ? used / size : null), blocks == null ? null : plural(blocks, "block")].filter(Boolean).join(", "),
       ),
     ),
-    isWorking ? null : make("p", { class: "bad" }, "Not working: reads go around it until it can be used again."),
+    isWorking ? null : make("p", { class: "bad" }, `Not working${reason ? ` (${visible(reason)})` : ""}: reads go around it until it can be used again.`),
     make(
       "div",
       { class: "bar", role: "img", "aria-label": `${bytes(used)} of ${bytes(size)} used` },
