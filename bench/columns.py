@@ -64,6 +64,7 @@ _COLUMNS: Final = {
     "store_mb": Column("store MB", "{:,.1f}", _LOWER),
     "store_ratio": Column("x bytes at the store", "{:.3f}", _LOWER),
     "clients": Column("clients", "{:,.0f}"),
+    "connections": Column("connections", "{:,.0f}"),
     "md5_ratio": Column("x MD5", "{:.2f}", _HIGHER),
     "device_ratio": Column("x the device's fsyncs", "{:.2f}", _HIGHER),
     "server_cores": Column("server cores", "{:.2f}"),

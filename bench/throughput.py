@@ -20,14 +20,16 @@ def measure_throughput(server: Server, requests: Sequence[Request], connections:
         BenchError: a wrong response, or no response at all in the whole time.
     """
     supply = cycle(requests)
-    with Load(server.endpoint, [supply] * (settings.connections or connections)) as load:
+    count = settings.connections or connections
+    with Load(server.endpoint, [supply] * count) as load:
         load.run(settings.warm_seconds)
         stopwatch = Stopwatch(server.pid, server.store_pids)
         tally = load.run(settings.seconds)
         usage = stopwatch.stop()
     if not tally.latencies:
         raise BenchError(f"no request ended within {settings.seconds} s: take longer (--seconds)")
-    return Outcome(metrics=throughput_metrics(tally, usage, peak_rss_bytes(server.pid)), usage=usage)
+    metrics = throughput_metrics(tally, usage, peak_rss_bytes(server.pid))
+    return Outcome(metrics={**metrics, "connections": float(count)}, usage=usage)
 
 
 def throughput_metrics(tally: Tally, usage: Usage, peak_rss: int) -> Metrics:

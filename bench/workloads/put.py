@@ -1,7 +1,8 @@
 """PUT of whole objects over keep-alive connections, new keys at first and then the same ones again.
 
 The signed target is sent the body's SHA-256, as SDKs do without TLS. ``md5_ratio`` compares the throughput with what
-one thread on the server's core hashes just before, since the ETag of a single PUT is its MD5.
+one thread on the server's core hashes just before, since the ETag of a single PUT is its MD5. ``device_ratio`` compares
+the rate of the smallest with how many such files the device makes durable for as many writers, also just before.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from bench.cases import Case, Outcome, Session
 from bench.client import check_objects
 from bench.content import KIB, MIB, Thing, content, pieces, size_name, things
 from bench.dataset import Dataset
+from bench.device import durable_files_per_second
 from bench.machine import md5_mb_per_second
 from bench.measure import running_on
 from bench.requests import BUCKET, Endpoint, FileBody, Request, render_put
@@ -50,11 +52,14 @@ def _prepare(size: int, session: Session, endpoint: Endpoint | None) -> None:
 def _measure(size: int, session: Session, server: Server) -> Outcome:
     with running_on(session.settings.server_cores):
         md5 = md5_mb_per_second()
+        durable = durable_files_per_second(session.dataset.root, _CONNECTIONS[size]) if size <= 4 * KIB else None
     with _requests(size, session.dataset, server.endpoint) as requests:
         outcome = measure_throughput(server, requests, _CONNECTIONS[size], session.settings)
     check_objects(server.endpoint, _objects(size)[:_CHECKED])
-    ratio = outcome.metrics["mb_per_second"] / md5
-    return Outcome(metrics={**outcome.metrics, "md5_ratio": ratio}, usage=outcome.usage)
+    more = {"md5_ratio": outcome.metrics["mb_per_second"] / md5}
+    if durable:
+        more["device_ratio"] = outcome.metrics["requests_per_second"] / durable
+    return Outcome(metrics={**outcome.metrics, **more}, usage=outcome.usage)
 
 
 def _objects(size: int) -> list[Thing]:
