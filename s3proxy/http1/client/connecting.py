@@ -23,6 +23,10 @@ async def connect(origin: Origin, limits: ClientLimits) -> Wire:
     with trio.move_on_after(limits.connect_timeout_seconds):
         try:
             return await _connect(origin, limits.stall_timeout_seconds)
+        except ssl.SSLCertVerificationError as error:
+            raise NotSentError(
+                f"{origin.host}:{origin.port} has a certificate that is not trusted: {error.verify_message.rstrip('.')}"
+            ) from error
         except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
             raise NotSentError(f"{origin.host}:{origin.port} cannot be reached: {error}") from error
     raise NotSentError(f"{origin.host}:{origin.port} did not answer for {limits.connect_timeout_seconds:g} s")
