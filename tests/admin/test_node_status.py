@@ -72,7 +72,7 @@ def test_status_tells_what_the_cache_counted_and_what_fills_it() -> None:
     assert cache["tiers"] == [
         {
             "name": "memory", "used_bytes": 7, "size_bytes": 9, "blocks": 2, "is_working": True,
-            "buckets": [{"bucket": "b", "bytes": 7}],
+            "reason": "", "down_since": None, "buckets": [{"bucket": "b", "bytes": 7}],
         }
     ]  # fmt: skip
 

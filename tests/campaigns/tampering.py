@@ -125,7 +125,7 @@ def _kill_workers(cached: Cached, truths: Sequence[Truth], chance: random.Random
             time.sleep(0.5 + chance.random())
             if kills == _MOST_KILLS:
                 continue
-            victim = min(_workers(cached), key=birth_of)
+            victim = min(_workers(cached), key=lambda pid: birth_of(pid) or 0)
             os.kill(victim, signal.SIGKILL)
             kills += 1
             begin = time.monotonic()
