@@ -52,7 +52,7 @@ def _prepare(size: int, session: Session, endpoint: Endpoint | None) -> None:
 def _measure(size: int, session: Session, server: Server) -> Outcome:
     with running_on(session.settings.server_cores):
         md5 = md5_mb_per_second()
-        durable = durable_files_per_second(session.dataset.root, _CONNECTIONS[size]) if size <= 4 * KIB else None
+        durable = durable_files_per_second(session.scratch, _CONNECTIONS[size]) if size <= 4 * KIB else None
     with _requests(size, session.dataset, server.endpoint) as requests:
         outcome = measure_throughput(server, requests, _CONNECTIONS[size], session.settings)
     check_objects(server.endpoint, _objects(size)[:_CHECKED])
