@@ -46,6 +46,11 @@ def create_bucket(bucket: Bucket, region: str | None) -> StoreRequest:
     return StoreRequest(method=b"PUT", bucket=bucket, headers=(XML_TYPE,), body=body)
 
 
+def head_bucket(bucket: Bucket) -> StoreRequest:
+    """HEAD /bucket."""
+    return StoreRequest(method=b"HEAD", bucket=bucket)
+
+
 def delete_bucket(bucket: Bucket) -> StoreRequest:
     """DELETE /bucket."""
     return StoreRequest(method=b"DELETE", bucket=bucket)

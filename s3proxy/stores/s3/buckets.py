@@ -17,6 +17,7 @@ from s3proxy.stores.s3.exchange import Answer, BucketUnusableError, Exchange
 
 _MOST_KEPT: Final = 4096
 _MOST_AT_ONCE: Final = 8
+_NOT_FOUND: Final = 404
 _WITHOUT_TAGS = frozenset({ErrorCode.NO_SUCH_TAG_SET, ErrorCode.NOT_IMPLEMENTED, ErrorCode.METHOD_NOT_ALLOWED})
 
 
@@ -129,14 +130,36 @@ class Buckets:
     # What they are made of
 
     async def _tags_of(self, bucket: Bucket) -> BucketTags:
+        """The tags of a bucket that may be missing.
+
+        Raises:
+            S3Error: NO_SUCH_BUCKET.
+        """
+        tags = await self._find_tags(bucket)
+        if tags is None:  # which MinIO says of a missing bucket, too
+            await self._require(bucket)
+        return hidden.split_tags(tags or {})
+
+    async def _tags_of_existing(self, bucket: Bucket) -> BucketTags:
+        return hidden.split_tags(await self._find_tags(bucket) or {})
+
+    async def _find_tags(self, bucket: Bucket) -> Tags | None:
+        """The tags; None where the store says that there are none."""
         try:
             request = buckets.get_tagging(bucket)
-            tags = await self._exchange.ask(request, lambda answer: buckets.parse_tagging(answer.body))
+            return await self._exchange.ask(request, lambda answer: buckets.parse_tagging(answer.body))
         except S3Error as error:
             if error.code not in _WITHOUT_TAGS:
                 raise
-            tags = {}
-        return hidden.split_tags(tags)
+            return None
+
+    async def _require(self, bucket: Bucket) -> None:
+        """Raise NO_SUCH_BUCKET if that is what the store says; a refusal to tell says that there is one."""
+        try:
+            await self._exchange.ask(buckets.head_bucket(bucket), _nothing)
+        except S3Error as error:
+            if error.code.status == _NOT_FOUND:  # of an answer without a body: it names no code
+                raise S3Error(ErrorCode.NO_SUCH_BUCKET) from error
 
     def _info_of(self, bucket: Bucket, tags: BucketTags, created_ns: int) -> BucketInfo:
         if tags.hidden is None:
@@ -151,7 +174,7 @@ class Buckets:
         if info is not None and info.owner is not None:
             return info
         try:
-            return self._info_of(bucket, await self._tags_of(bucket), created_ns)
+            return self._info_of(bucket, await self._tags_of_existing(bucket), created_ns)
         except (S3Error, BucketUnusableError):  # gone meanwhile, or not for us to use
             return None
 
@@ -176,7 +199,7 @@ class Buckets:
 
     async def _mark(self, bucket: Bucket, value: str) -> None:
         try:
-            if (await self._tags_of(bucket)).hidden is not None:
+            if (await self._tags_of_existing(bucket)).hidden is not None:
                 raise _already_exists()
             await self._exchange.ask(buckets.put_tagging({hidden.BUCKET_TAG: value}, bucket), _nothing)
         except S3Error as error:

@@ -19,6 +19,11 @@ def tagged(**tags: str) -> bytes:
     return answer(200, body)
 
 
+def headless(given: bytes) -> bytes:
+    """The answer to a HEAD in place of a GET."""
+    return given.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
 OURS = tagged(s3proxy_bucket=hidden.render_bucket(INFO), team="a")
 
 
@@ -32,7 +37,21 @@ async def test_bucket_is_known_by_its_hidden_tag() -> None:
 
 @pytest.mark.parametrize("untagged", [UNTAGGED, tagged(team="a"), refusal(501, "NotImplemented")])
 async def test_bucket_without_the_tag_belongs_to_everybody(untagged: bytes) -> None:
-    async with s3_of(untagged) as (store, _):
+    async with s3_of(untagged, answer(200)) as (store, _):
+        assert (await store.get_bucket(BUCKET)).owner is None
+
+
+@pytest.mark.parametrize("missing", [answer(404), MISSING])
+async def test_missing_bucket_is_told_from_one_without_tags(missing: bytes) -> None:
+    # MinIO answers NoSuchTagSet to both
+    async with s3_of(UNTAGGED, headless(missing)) as (store, script):
+        with raises(ErrorCode.NO_SUCH_BUCKET):
+            await store.get_bucket(BUCKET)
+    assert script.asked() == ["GET /bucket?tagging", "HEAD /bucket"]
+
+
+async def test_bucket_that_may_not_be_looked_at_is_there() -> None:
+    async with s3_of(UNTAGGED, headless(refusal(403, "AccessDenied"))) as (store, _):
         assert (await store.get_bucket(BUCKET)).owner is None
 
 
@@ -62,10 +81,10 @@ async def test_create_marks_the_bucket_as_its_owner_s() -> None:
 
 @pytest.mark.parametrize("there", [OURS, UNTAGGED, refusal(403, "AccessDenied")])
 async def test_create_of_a_bucket_that_is_there_is_refused(there: bytes) -> None:
-    async with s3_of(there) as (store, script):
+    async with s3_of(there, answer(200)) as (store, script):
         with raises(ErrorCode.BUCKET_ALREADY_EXISTS):
             await store.create_bucket(CREATE, OWNER)
-    assert len(script.requests) == 1
+    assert not any("PUT" in asked for asked in script.asked())
 
 
 @pytest.mark.parametrize("answers", [[refusal(409, "BucketAlreadyOwnedByYou")], [answer(200), OURS]])
