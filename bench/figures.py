@@ -7,6 +7,7 @@ server in CPU is compared instead, and the finding says so.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Final
 
 from bench.columns import deciding, times_as_good
@@ -102,9 +103,10 @@ def provided(case: str, target: str, metric: str, number: float, figure: Figure)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cases:
-    """Which cases of a workload a goal covers; of those it is the worst that counts."""
+    """Which cases a goal covers; of those it is the worst that counts."""
 
-    workload: str
+    names: Sequence[str]
+    """Patterns such as ``get-*``."""
     at_least: int = 0
     """Bytes of a request, as the name of the case says."""
     connections: int | None = None
@@ -116,7 +118,7 @@ class Cases:
 
     def _covers(self, summary: Summary) -> bool:
         return (
-            summary.workload == self.workload
+            any(fnmatchcase(summary.case, name) for name in self.names)
             and size_in(summary.case) >= self.at_least
             and self.connections in {None, summary.medians.get("connections")}
         )

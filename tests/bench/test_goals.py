@@ -129,6 +129,26 @@ def test_goal_of_the_cold_first_byte_is_a_difference_and_of_its_throughput_a_rat
     assert best == Finding(number=0.8, note="cold-1GiB-shaped")
 
 
+def test_goals_of_parquet_are_about_the_slowest_scan_of_their_kind() -> None:
+    seconds = {"tpch-q6-5ms-warm": 1, "scan-16-5ms-warm": 2, "scan-16-5ms-cold": 4.2, "scan-16-local-cold": 4.4}
+    summaries = [
+        _summary(case, target, seconds=taken)
+        for case, ours in seconds.items()
+        for target, taken in (("s3proxy-cache", ours), ("direct", 4))
+    ]
+    warm, cold, local = (
+        _finding(claim, summaries)
+        for claim in (
+            "Parquet over a link of 5 ms, warm, x direct",
+            "Parquet over a link of 5 ms, cold, x direct",
+            "Parquet from a local store, x direct",
+        )
+    )
+    assert warm == Finding(number=2, note="scan-16-5ms-warm")
+    assert cold == Finding(number=4 / 4.2, note="scan-16-5ms-cold")
+    assert local == Finding(number=4 / 4.4, note="scan-16-local-cold")
+
+
 def test_goal_of_small_puts_is_their_cpu_without_and_the_devices_rate_with_fsync() -> None:
     summaries = [
         _summary("put-4KiB", "s3proxy", requests_per_second=800, device_ratio=0.9),
