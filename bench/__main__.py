@@ -123,8 +123,9 @@ def _listed(cores: frozenset[int]) -> str:
 
 def _list(_options: argparse.Namespace) -> int:
     print("cases:")
+    width = max(len(case.name) for case in all_cases()) + 2
     for case in all_cases():
-        print(f"  {case.name:<18}{', '.join(case.targets)}")
+        print(f"  {case.name:<{width}}{', '.join(case.targets)}")
     print("targets:")
     for target in TARGETS:
         reason = target.absence()

@@ -1,8 +1,9 @@
 """One run: who is measured when, and what a failure stops."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,26 @@ def _run(directory: Path, *cases: Case, rounds: int = 2, done: runner.Turns = ()
 def test_run_takes_targets_in_turn(tmp_path: Path) -> None:
     taken = [(each.target, each.turn) for each in _run(tmp_path, _case("a", _measured))]
     assert taken == [("ours", 0), ("theirs", 0), ("ours", 1), ("theirs", 1)]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+def test_run_of_a_pinned_case_keeps_server_and_load_on_cores_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server_core, load_core = sorted(os.sched_getaffinity(0))[:2]
+    session = _session(tmp_path, rounds=1)
+    settings = replace(session.settings, server_cores=frozenset({server_core}), load_cores=frozenset({load_core}))
+    seen: list[tuple[list[int], list[int]]] = []
+
+    @contextmanager
+    def started(target: Target, _root: Path, _scratch: Path, cores: Set[int], _upstream: object) -> Iterator[Server]:
+        seen.append((sorted(cores), sorted(os.sched_getaffinity(0))))
+        yield Server(target=target, endpoint=_ENDPOINT, pid=os.getpid())
+
+    monkeypatch.setattr(runner, "started", started)
+    run_cases(replace(session, settings=settings), [_case("a", _measured)], _TARGETS[:1], lambda _: None)
+    assert all(each == ([server_core], [load_core]) for each in seen)
+    assert seen
 
 
 def test_run_of_a_case_that_takes_long_takes_one_turn(tmp_path: Path) -> None:
