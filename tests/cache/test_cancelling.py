@@ -69,7 +69,7 @@ async def run_cancelled(reader: Reader, steps: int, *, with_other: bool) -> bool
         await trio.sleep(5)
         await wait_all_tasks_blocked()
         assert source.open_bodies == 0
-        assert repr(cache).startswith("<BlockCache: 0 fills, 0 fetching, ")
+        assert repr(cache).startswith("<BlockCache: 0 fills, ")
         for index in range(3):
             block = cache.shelf.open_blocks.get(BlockId(version_of(DATA), index, GEOMETRY).name)
             assert block is None or not block.is_claimed(0, block.length)

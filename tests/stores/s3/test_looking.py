@@ -87,11 +87,11 @@ async def test_part_that_is_missing_is_named() -> None:
 
 
 async def test_missing_object_and_missing_bucket_are_told_apart_where_no_document_says() -> None:
-    async with s3_of(answer(404), NO_TAGS, answer(404)) as (store, script):
+    async with s3_of(answer(404), NO_TAGS, answer(200), answer(404)) as (store, script):
         for _ in range(2):
             with raises(ErrorCode.NO_SUCH_KEY):
                 await head(store)
-    assert len(script.requests) == 3  # the bucket is known by then
+    assert len(script.requests) == 4  # the bucket is known by then
     async with s3_of(answer(404), refusal(404, "NoSuchBucket")) as (store, _):
         with raises(ErrorCode.NO_SUCH_BUCKET):
             await head(store)

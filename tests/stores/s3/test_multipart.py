@@ -89,7 +89,7 @@ async def test_complete_of_what_was_completed_before_answers_the_same() -> None:
 
 @pytest.mark.parametrize("current", [described(4, etag="other"), refusal(404, "")])
 async def test_complete_of_an_unknown_upload_is_named(current: bytes) -> None:
-    async with s3_of(GONE, current, refusal(404, "NoSuchTagSet")) as (store, _):
+    async with s3_of(GONE, current, refusal(404, "NoSuchTagSet"), answer(200)) as (store, _):
         with raises(ErrorCode.NO_SUCH_UPLOAD):
             await store.complete_multipart_upload(COMPLETE)
 
