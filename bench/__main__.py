@@ -129,11 +129,11 @@ def _list(_options: argparse.Namespace) -> int:
     print("targets:")
     for target in TARGETS:
         reason = target.absence()
-        print(f"  {target.name:<18}{f'ABSENT: {reason}' if reason else target.summary}")
+        print(f"  {target.name:<24}{f'ABSENT: {reason}' if reason else target.summary}")
     print("under-stores (--under-store), behind the caches:")
     for name in UNDER_STORES:
         reason = ceph_absence() if name == "ceph" else None
-        print(f"  {name:<18}{f'ABSENT: {reason}' if reason else 'present'}")
+        print(f"  {name:<24}{f'ABSENT: {reason}' if reason else 'present'}")
     return 0
 
 

@@ -34,6 +34,7 @@ class Client:
 
     def get(self, path: str, query: Mapping[str, str] = _NO_QUERY) -> Response:
         """GET ``path``, which is encoded already."""
+        path = f"{self._endpoint.base}{path}"
         call = Call(method="GET", path=path, query=query, headers={})
         target = f"{path}?{encode_query(query)}" if query else path
         self.connection.request("GET", target, headers=call_headers(self._endpoint, call))
@@ -47,6 +48,7 @@ class Client:
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Response:
         """PUT ``length`` bytes to ``path``."""
+        path = f"{self._endpoint.base}{path}"
         payload = UNSIGNED_PAYLOAD if length else EMPTY_PAYLOAD
         call = Call(method="PUT", path=path, query={}, headers=headers, payload=payload)
         sent = {**call_headers(self._endpoint, call), "content-length": str(length)}

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +21,8 @@ class Endpoint:
     credentials: Credentials | None = None
     trusted: Path | None = None
     """Of a server that speaks TLS: the certificate of who signed its own."""
+    base: str = ""
+    """What every path begins with, where S3 is not all that the server speaks."""
 
     @property
     def authority(self) -> str:
@@ -65,6 +67,7 @@ def call_headers(endpoint: Endpoint, call: Call) -> dict[str, str]:
 
 def render_head(endpoint: Endpoint, call: Call, unsigned: Mapping[str, str] | None = None) -> bytes:
     """The request line and the header fields as they are sent, to the empty line."""
+    call = replace(call, path=f"{endpoint.base}{call.path}")
     query = encode_query(call.query)
     target = f"{call.path}?{query}" if query else call.path
     headers = {**call_headers(endpoint, call), **(unsigned or {})}

@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterator, Set
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from http import HTTPStatus
 from pathlib import Path
 
 from bench import BenchError
 from bench.certificates import make_certificate
+from bench.client import connected
 from bench.measure import running_on
 from bench.requests import Endpoint
 from bench.signing import Credentials
 from bench.tiers import disk_directory, memory_directory
 
 HOST = "127.0.0.1"
-_START_SECONDS = 30
+_START_SECONDS = 90
 _STOP_SECONDS = 15
 CREDENTIALS = Credentials(access_key="AKBENCHBENCHBENCH234", secret_key="only-for-the-bench-on-loopback")  # noqa: S106
 """Of every target that wants to see some."""
@@ -88,6 +90,8 @@ class Target:
     start: Callable[[Path], "AbstractContextManager[Server]"] | None = None
     """Starts one that is no program in the foreground, below a directory of its own, and stops it at the end."""
     credentials: Credentials | None = None
+    base: str = ""
+    """What every path begins with, where S3 is not all that it speaks."""
     speaks_tls: bool = False
     """It shows the certificate that ``bench.certificates`` leaves in its scratch directory."""
     data: Data = Data.SHARED
@@ -154,7 +158,11 @@ def _started_by_command(
             place = replace(place, upstream=upstream.endpoint, tiers=tiers)
         trusted = make_certificate(scratch) if target.speaks_tls else None
         with _running(target, command(place), place, cores) as pid:
-            endpoint = Endpoint(host=HOST, port=place.port, credentials=target.credentials, trusted=trusted)
+            endpoint = Endpoint(
+                host=HOST, port=place.port, credentials=target.credentials, trusted=trusted, base=target.base
+            )
+            if target.data is not Data.SHARED:
+                _wait_until_it_lists(endpoint)
             yield Server(target=target, endpoint=endpoint, pid=pid, upstream=upstream)
 
 
@@ -190,6 +198,18 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path, re
                 return
         time.sleep(0.02)
     raise BenchError(f"did not start: {_last_lines(log)}")
+
+
+def _wait_until_it_lists(endpoint: Endpoint) -> None:
+    """Some accept connections before what stands behind them, in processes and threads of their own, serves."""
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        with suppress(BenchError), connected(endpoint) as client:
+            if client.get("/").status == HTTPStatus.OK:
+                return
+        if time.monotonic() > deadline:
+            raise BenchError(f"did not list its buckets within {_START_SECONDS} s")
+        time.sleep(0.1)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

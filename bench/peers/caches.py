@@ -21,8 +21,19 @@ sub vcl_backend_response {{
 }}
 """
 
-# One pool of threads, no log of requests in shared memory, connections kept for the length of a run.
-_VARNISH_PARAMETERS = {"thread_pools": "1", "vsl_mask": "none", "timeout_idle": "3600", "listen_depth": "2048"}
+# One pool of threads, connections kept for the length of a run, and the bulk of its log in shared memory, which cannot
+# be turned off as a whole, left out.
+_UNLOGGED = (
+    *("Begin", "End", "Link", "Timestamp", "ReqStart", "ReqMethod", "ReqURL", "ReqProtocol", "ReqHeader", "ReqUnset"),
+    *("RespProtocol", "RespStatus", "RespReason", "RespHeader", "RespUnset", "ReqAcct", "VCL_call", "VCL_return"),
+    *("VCL_use", "Hit", "HitMiss", "Storage", "SessOpen", "SessClose", "Filters", "BereqHeader", "BerespHeader"),
+)
+_VARNISH_PARAMETERS = {
+    "thread_pools": "1",
+    "timeout_idle": "3600",
+    "listen_depth": "2048",
+    "vsl_mask": ",".join(f"-{tag}" for tag in _UNLOGGED),
+}
 
 
 def _varnish(place: Place) -> list[str]:
@@ -36,6 +47,8 @@ def _varnish(place: Place) -> list[str]:
     command = [str(program("varnishd")), "-F", "-n", str(place.scratch / "varnish"), "-f", str(vcl)]
     return [*command, "-a", listen, "-s", storage, "-j", "none", *parameters]
 
+
+_NOBODY = 65534
 
 # Its settings live in files of these names, found by what runroot.yaml says.
 _TRAFFIC_SERVER = {
@@ -93,14 +106,18 @@ def _traffic_server(place: Place) -> list[str]:
     home.mkdir(exist_ok=True)
     for name, text in _TRAFFIC_SERVER.items():
         (home / name).write_text(_filled(text, place, upstream, home=home, disk=disk))
-    return [str(program("traffic_server")), f"--run-root={home / 'runroot.yaml'}"]
+    serve = [str(program("traffic_server")), f"--run-root={home / 'runroot.yaml'}"]
+    if os.geteuid() != 0:
+        return serve
+    # It will not run as root, but who is root outside may be another inside.
+    return ["unshare", "--user", f"--map-user={_NOBODY}", *serve]
 
 
 def _filled(text: str, place: Place, upstream: Endpoint, **paths: object) -> str:
     return text.format(
         host=HOST,
         port=place.port,
-        user=os.geteuid(),
+        user=os.geteuid() or _NOBODY,
         store=upstream.authority,
         memory_size=MEMORY_SIZE,
         disk_size=DISK_SIZE,

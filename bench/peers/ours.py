@@ -181,6 +181,15 @@ OUR_SERVERS = (
         command=partial(_server, fsync=False),
         ready=S3PROXY_READY,
     ),
+    Target(
+        name="s3proxy-signed-nofsync",
+        summary="every request with a Signature Version 4, fsync off",
+        absence=s3proxy_absence,
+        version=s3proxy_version,
+        command=partial(_server, credentials=CREDENTIALS, fsync=False),
+        credentials=CREDENTIALS,
+        ready=S3PROXY_READY,
+    ),
 )
 
 OUR_CACHES = (

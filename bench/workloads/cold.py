@@ -8,7 +8,7 @@ from functools import partial
 from statistics import median
 
 from bench.cases import Case, Outcome, Session
-from bench.catalogue import NGINX_SLICES
+from bench.catalogue import CACHE_PEERS, OUR_CACHE_NAMES
 from bench.content import GIB, MIB, Thing, things
 from bench.measure import Stopwatch, peak_rss_bytes
 from bench.reading import reading_from
@@ -30,7 +30,7 @@ def cases() -> list[Case]:
         Case(
             workload="cold",
             name=name,
-            targets=("s3proxy-cache", "s3proxy-cache-2w", "direct", *NGINX_SLICES),
+            targets=(*OUR_CACHE_NAMES, "direct", *CACHE_PEERS),
             prepare=_prepare,
             measure=partial(_measure, _LARGE),
             link=link,

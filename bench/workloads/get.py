@@ -3,7 +3,7 @@
 from functools import partial
 
 from bench.cases import Case, Outcome, Session
-from bench.catalogue import NGINXES
+from bench.catalogue import NGINXES, S3_PEERS
 from bench.client import check_objects
 from bench.content import KIB, MIB, size_name
 from bench.dataset import objects_of
@@ -21,7 +21,7 @@ def cases() -> list[Case]:
         Case(
             workload="get",
             name=f"get-{size_name(size)}",
-            targets=("s3proxy", "s3proxy-signed", *NGINXES),
+            targets=("s3proxy", "s3proxy-2w", "s3proxy-signed", "s3proxy-tls", *S3_PEERS, "nginx-tls", *NGINXES),
             prepare=partial(_prepare, size),
             measure=partial(_measure, size),
         )

@@ -6,6 +6,7 @@ compared.
 
 from bench import BenchError
 from bench.cases import Case, Outcome, Session
+from bench.catalogue import HTTP_CACHE_NAMES
 from bench.client import check_objects
 from bench.content import MIB, things
 from bench.load import Load
@@ -26,7 +27,7 @@ def cases() -> list[Case]:
         Case(
             workload="herd",
             name="herd",
-            targets=("s3proxy-cache", "s3proxy-cache-2w", "nginx-slice-1m"),
+            targets=("s3proxy-cache", "s3proxy-cache-2w", *HTTP_CACHE_NAMES, "nginx-slice-1m"),
             prepare=_prepare,
             measure=_measure,
             link=Link(delay_ms=1),

@@ -11,6 +11,7 @@ from functools import partial
 
 from bench import BenchError
 from bench.cases import Case, Outcome, Session
+from bench.catalogue import S3_PEERS
 from bench.client import Client, connected, expect
 from bench.content import MIB, flat_keys
 from bench.measure import Stopwatch, peak_rss_bytes, reset_peak_rss, rss_bytes
@@ -27,13 +28,13 @@ _TOKEN = re.compile(rb"<NextContinuationToken>([^<]*)</NextContinuationToken>")
 
 def cases() -> list[Case]:
     """Files, and uploaded objects."""
-    targets = ("s3proxy", "s3proxy-signed")
+    targets = ("s3proxy", "s3proxy-signed", *S3_PEERS)
     return [
         Case(workload="list", name="list", targets=targets, prepare=_prepare_files, measure=_measure_files),
         Case(
             workload="list",
             name="list-uploaded",
-            targets=targets,
+            targets=(*targets, "moto"),
             prepare=_prepare_uploaded,
             measure=partial(_measure, "bench-list-uploaded", _UPLOADED),
         ),

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 
 from bench.cases import Case, Outcome, Session
+from bench.catalogue import S3_PEERS
 from bench.client import check_objects
 from bench.content import KIB, MIB, Thing, content, pieces, size_name, things
 from bench.dataset import Dataset
@@ -34,7 +35,7 @@ def cases() -> list[Case]:
         Case(
             workload="put",
             name=f"put-{size_name(size)}",
-            targets=("s3proxy", "s3proxy-signed", "s3proxy-nofsync", "nginx"),
+            targets=("s3proxy", "s3proxy-signed", "s3proxy-nofsync", "s3proxy-signed-nofsync", *S3_PEERS, "nginx"),
             prepare=partial(_prepare, size),
             measure=partial(_measure, size),
         )

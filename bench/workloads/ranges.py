@@ -4,7 +4,7 @@ import random
 from functools import partial
 
 from bench.cases import Case, Outcome, Session
-from bench.catalogue import NGINXES
+from bench.catalogue import NGINXES, S3_PEERS
 from bench.content import KIB, MIB, size_name
 from bench.dataset import objects_of
 from bench.requests import Endpoint, Request, render_range
@@ -22,7 +22,7 @@ def cases() -> list[Case]:
         Case(
             workload="range",
             name=f"range-{size_name(length)}",
-            targets=("s3proxy", "s3proxy-signed", *NGINXES),
+            targets=("s3proxy", "s3proxy-signed", *S3_PEERS, *NGINXES),
             prepare=_prepare,
             measure=partial(_measure, length),
         )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from bench.cases import Case, Outcome, Session
-from bench.catalogue import NGINX_SLICES
+from bench.catalogue import CACHE_PEERS, OUR_CACHE_NAMES
 from bench.client import check_objects
 from bench.content import KIB, MIB, size_name, things
 from bench.requests import Endpoint, Request, render_range
@@ -24,7 +24,7 @@ def cases() -> list[Case]:
         Case(
             workload="warm",
             name=f"warm-{size_name(length)}",
-            targets=("s3proxy-cache", "s3proxy-cache-2w", *NGINX_SLICES),
+            targets=(*OUR_CACHE_NAMES, "direct", *CACHE_PEERS),
             prepare=_prepare,
             measure=partial(_measure, length),
             link=Link(),
