@@ -8,7 +8,7 @@ from bench.dataset import Dataset
 from bench.measure import Usage
 from bench.requests import Endpoint
 from bench.samples import Metrics
-from bench.targets import Data, Server, Target
+from bench.targets import MEMORY_SIZE, Data, Server, Target
 from bench.understore import Link, UnderStore
 
 
@@ -73,6 +73,8 @@ class Case:
     """Called with a server just started: warms, checks, and measures it."""
     link: Link | None = None
     """How the under-store is reached; None for targets that serve the files themselves."""
+    memory_size: int = MEMORY_SIZE
+    """What each cache may keep in memory."""
     is_pinned: bool = True
     """Server and load on cores of their own; otherwise they and the under-store share all."""
     once: bool = False

@@ -6,13 +6,14 @@ What stands behind a cache is started once; the relay before it, and the cache w
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from bench import BenchError
 from bench.cases import Case, Session
 from bench.measure import running_on
 from bench.samples import Failure, Metrics, Sample
 from bench.targets import Data, Server, Target, started
-from bench.understore import seen
+from bench.understore import THINGS, seen
 
 Report = Callable[[Sample | Failure], None]
 Turns = Collection[tuple[str, str, int]]
@@ -82,7 +83,7 @@ def _store_requests(server: Server, metrics: Metrics) -> Metrics:
     is_counted = server.upstream is not None and server.upstream.relay_pid is not None
     if not is_counted or "store_requests" in metrics:
         return {}
-    return {"store_requests": float(seen(server.upstream).requests())}
+    return {"store_requests": float(seen(server.upstream).requests(path=THINGS))}
 
 
 def _failure(case: Case, target: str, turn: int, error: Exception) -> Failure:
@@ -105,4 +106,5 @@ def _started(session: Session, case: Case, target: Target) -> Iterator[Server]:
     with ExitStack() as stack:
         upstream = stack.enter_context(session.under_store.linked(case.link)) if case.link else None
         root = session.seen_by(target).dataset.root
-        yield stack.enter_context(started(target, root, session.scratch, cores, upstream))
+        sized = replace(target, memory_size=case.memory_size)
+        yield stack.enter_context(started(sized, root, session.scratch, cores, upstream))

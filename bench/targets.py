@@ -18,12 +18,16 @@ from pathlib import Path
 from bench import BenchError
 from bench.certificates import make_certificate
 from bench.client import connected
+from bench.content import GIB
 from bench.measure import running_on
 from bench.requests import Endpoint
 from bench.signing import Credentials
 from bench.tiers import disk_directory, memory_directory
 
 HOST = "127.0.0.1"
+MEMORY_SIZE = 4 * GIB
+"""What a cache may keep in memory, unless a case is about having less."""
+
 _START_SECONDS = 90
 _STOP_SECONDS = 15
 CREDENTIALS = Credentials(access_key="AKBENCHBENCHBENCH234", secret_key="only-for-the-bench-on-loopback")  # noqa: S106
@@ -56,6 +60,8 @@ class Place:
     """Of a cache: the store that it asks."""
     tiers: tuple[Path, Path] | None = None
     """Of a cache: an empty directory in memory and one on a disk."""
+    memory_size: int = MEMORY_SIZE
+    """How many bytes it may keep in memory."""
 
     @property
     def needs(self) -> tuple[Endpoint, tuple[Path, Path]]:
@@ -98,6 +104,8 @@ class Target:
     speaks_s3: bool = True
     caches: bool = False
     """Whether it stands before an under-store; only cases with a ``Link`` have one."""
+    memory_size: int = MEMORY_SIZE
+    """Of a cache: how many bytes it may keep in memory."""
     ready: bytes = b""
     """What it writes when all of it serves; nothing where a connection that is accepted means that."""
     version: Callable[[], str] | None = None
@@ -152,7 +160,7 @@ def _started_by_command(
     upstream: Upstream | None,
 ) -> Iterator[Server]:
     with ExitStack() as stack:
-        place = Place(root=root, scratch=scratch, port=free_port())
+        place = Place(root=root, scratch=scratch, port=free_port(), memory_size=target.memory_size)
         if upstream is not None:
             tiers = stack.enter_context(memory_directory(scratch)), stack.enter_context(disk_directory(scratch))
             place = replace(place, upstream=upstream.endpoint, tiers=tiers)

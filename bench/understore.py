@@ -25,6 +25,10 @@ from tests.faults.tally import Tally, parse_tally
 UNDER_STORES = ("s3proxy", "nginx", "ceph")
 """Our own server over a directory, nginx over the same, or a Ceph RGW started by the program that CEPH_RGW names."""
 
+THINGS = f"/{BUCKET}*"
+"""Paths of what is stored for the bench. A cache asks for others too, by itself: ours looks now and then whether the
+store is there, by a bucket that nobody has."""
+
 _REPOSITORY = Path(__file__).parent.parent
 _READABLE = {"x-amz-acl": "public-read"}  # nginx signs nothing
 

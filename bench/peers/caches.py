@@ -2,7 +2,7 @@
 
 import os
 
-from bench.peers.ours import DISK_SIZE, FRESH_SECONDS, MEMORY_SIZE
+from bench.peers.ours import DISK_SIZE, FRESH_SECONDS
 from bench.peers.programs import absence_of, program, version_said
 from bench.requests import Endpoint
 from bench.targets import HOST, Place, Target
@@ -42,7 +42,7 @@ def _varnish(place: Place) -> list[str]:
     vcl.write_text(
         _VCL.format(host=upstream.host, port=upstream.port, authority=upstream.authority, fresh=FRESH_SECONDS)
     )
-    listen, storage = f"{HOST}:{place.port}", f"malloc,{MEMORY_SIZE}"
+    listen, storage = f"{HOST}:{place.port}", f"malloc,{place.memory_size}"
     parameters = [word for name, value in _VARNISH_PARAMETERS.items() for word in ("-p", f"{name}={value}")]
     command = [str(program("varnishd")), "-F", "-n", str(place.scratch / "varnish"), "-f", str(vcl)]
     return [*command, "-a", listen, "-s", storage, "-j", "none", *parameters]
@@ -119,7 +119,7 @@ def _filled(text: str, place: Place, upstream: Endpoint, **paths: object) -> str
         port=place.port,
         user=os.geteuid() or _NOBODY,
         store=upstream.authority,
-        memory_size=MEMORY_SIZE,
+        memory_size=place.memory_size,
         disk_size=DISK_SIZE,
         fresh=FRESH_SECONDS,
         **paths,

@@ -7,7 +7,6 @@ import getpass
 from dataclasses import replace
 from pathlib import Path
 
-from bench.peers.ours import MEMORY_SIZE
 from bench.peers.programs import absence_of, absence_of_named, named, program
 from bench.targets import CREDENTIALS, HOST, Data, Place, Target, free_port
 
@@ -88,7 +87,7 @@ def _alluxio(place: Place) -> list[str]:
         "files": place.root / "files",
         "journal": place.root / "journal",
         "memory": conf / "memory",
-        "memory_size": MEMORY_SIZE,
+        "memory_size": place.memory_size,
     }
     (conf / "alluxio-site.properties").write_text(_ALLUXIO_PROPERTIES.format_map(words))
     return ["bash", "-c", _ALLUXIO_SCRIPT.format_map(words)]

@@ -9,7 +9,7 @@ import os
 from functools import partial
 
 from bench.certificates import CERTIFICATE
-from bench.peers.ours import FRESH_SECONDS, MEMORY_SIZE
+from bench.peers.ours import FRESH_SECONDS
 from bench.peers.programs import absence_of, program, version_said
 from bench.targets import HOST, Place, Target
 
@@ -104,7 +104,7 @@ def _sliced(place: Place, size: str) -> list[str]:
     upstream, (memory, _) = place.needs
     http = _SLICED.format(
         memory=memory,
-        memory_size=MEMORY_SIZE,
+        memory_size=place.memory_size,
         store=upstream.authority,
         host=HOST,
         port=place.port,

@@ -13,7 +13,6 @@ from bench.targets import CREDENTIALS, HOST, Place, Target
 
 S3PROXY_READY = b"s3proxy ready on "
 
-MEMORY_SIZE = 4 * GIB
 DISK_SIZE = 8 * GIB
 FRESH_SECONDS = 3600
 """How long every cache takes what it has for unchanged."""
@@ -129,7 +128,7 @@ def _cache(place: Place, tiers: tuple[str, ...], workers: int = 1) -> list[str]:
         secret_key=credentials.secret_key if credentials else "unchecked",
         fresh=FRESH_SECONDS,
     )
-    places = {"memory": (memory, MEMORY_SIZE), "disk": (disk, DISK_SIZE)}
+    places = {"memory": (memory, place.memory_size), "disk": (disk, DISK_SIZE)}
     for kind in tiers:
         directory, size = places[kind]
         text += _TIER.format(kind=kind, directory=directory, size=size)
