@@ -69,7 +69,7 @@ class Settings:
     pacing: Pacing | None = None
     """How fast bodies are sent at most."""
     proxies: Proxies | None = None
-    """Whose X-Forwarded-For is believed; nobody's when None."""
+    """Whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody's when None."""
     audit_log: AuditLog | None = None
     """Told of changes before they are acknowledged, and of refusals."""
 
@@ -123,6 +123,7 @@ class Gateway:
         Raises:
             ConnectionLostError: the client went away while it sent the body.
         """
+        request = self._as_sent(request)
         access = Access(
             peer=self._client_of(request),
             method=request.method,
@@ -177,6 +178,14 @@ class Gateway:
         response.status = status
         response.headers += [(b"x-amz-request-id", request_id.encode()), self._host_id_header]
         return response
+
+    def _as_sent(self, request: Request) -> Request:
+        """A request with the scheme that the client used, where a balancer ends TLS."""
+        if self._settings.proxies is None:
+            return request
+        forwarded = request.header(b"x-forwarded-proto")
+        scheme = self._settings.proxies.scheme_of(request.peer, request.scheme, forwarded)
+        return request if scheme == request.scheme else request._replace(scheme=scheme)
 
     def _client_of(self, request: Request) -> str:
         if self._settings.proxies is None:

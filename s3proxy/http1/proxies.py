@@ -1,4 +1,4 @@
-"""Balancers in front of this node, and whose word about a client's address is believed (RustFS CVE-2026-21862)."""
+"""Balancers in front of this node, and whose word about a client is believed (RustFS CVE-2026-21862)."""
 
 import ipaddress
 import re
@@ -9,6 +9,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORT = re.compile(r"\[([^\[\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")  # some balancers add the client's
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")  # no zone, of which ipaddress takes any text
+_SCHEMES = frozenset({"http", "https"})
 _KNOWN_ADDRESSES = 4096
 
 
@@ -48,6 +49,19 @@ class Proxies:
                 break
             client = address
         return client
+
+    def scheme_of(self, peer: str, scheme: str, forwarded_proto: bytes | None) -> str:
+        """By which scheme the client reached the first balancer, as a trusted one says that ends TLS for us.
+
+        Args:
+            peer: who connected.
+            scheme: by which.
+            forwarded_proto: the value of X-Forwarded-Proto, if there is one.
+        """
+        if forwarded_proto is None or peer not in self:
+            return scheme
+        forwarded = forwarded_proto.decode("latin-1").lower()
+        return forwarded if forwarded in _SCHEMES else scheme
 
     def _is_within(self, address: str) -> bool:
         try:

@@ -68,3 +68,19 @@ def test_client_is_always_an_address_in_its_usual_form(forwarded_for: list[bytes
 @given(st.ip_addresses().map(str).filter(lambda address: address not in PROXIES), st.binary(max_size=60))
 def test_nobody_else_is_believed(peer: str, forwarded_for: bytes) -> None:
     assert PROXIES.client_of(peer, [forwarded_for]) == peer
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_proto", "scheme"),
+    [
+        ("10.1.2.3", b"https", "https"),
+        ("10.1.2.3", b"HTTPS", "https"),
+        ("10.1.2.3", b"http", "http"),
+        ("10.1.2.3", None, "http"),
+        ("10.1.2.3", b"javascript", "http"),
+        ("10.1.2.3", b"https, http", "http"),  # of two balancers, of which one may not be ours
+        ("198.51.100.1", b"https", "http"),
+    ],
+)
+def test_scheme_is_what_a_trusted_proxy_says(peer: str, forwarded_proto: bytes | None, scheme: str) -> None:
+    assert PROXIES.scheme_of(peer, "http", forwarded_proto) == scheme
