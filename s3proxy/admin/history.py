@@ -1,7 +1,6 @@
 """The last hour of a node, in points of five seconds each, for the dashboard's plots."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import starmap
@@ -11,6 +10,7 @@ from typing import Final, Never
 import trio
 
 from s3proxy.admin.answers import Json
+from s3proxy.admin.kept_points import KeptPoints
 from s3proxy.metrics.histograms import Histogram
 
 INTERVAL_SECONDS: Final = 5
@@ -82,33 +82,39 @@ class History:
 
     Args:
         sample: what the node has counted by now.
+        points: where they are kept, as ``kept_points`` makes it.
+        clock: seconds since 1970.
     """
 
-    def __init__(self, sample: Callable[[], Sample]) -> None:
+    def __init__(
+        self,
+        sample: Callable[[], Sample],
+        points: KeptPoints,
+        *,
+        clock: Callable[[], float] = lambda: time.time_ns() / 1e9,
+    ) -> None:
         self._sample = sample
-        self._at: deque[float] = deque(maxlen=_POINTS)
-        self._points: deque[Point] = deque(maxlen=_POINTS)
+        self._points = points
+        self._clock = clock
 
     async def run(self) -> Never:
-        """Add a point every five seconds, until cancelled."""
+        """Add a point whenever the clock shows a multiple of five seconds, until cancelled."""
         before, begun = self._sample(), trio.current_time()
         while True:
-            await trio.sleep_until(begun + INTERVAL_SECONDS)
+            await trio.sleep(INTERVAL_SECONDS - self._clock() % INTERVAL_SECONDS)
             now, ended = self._sample(), trio.current_time()
-            self._add(point_between(before, now, ended - begun))
+            point = point_between(before, now, ended - begun)
+            self._points.put(round(self._clock(), 3), [point[name] for name in SERIES])
             before, begun = now, ended
 
     def content(self) -> Json:
         """All points, the oldest first."""
+        points = self._points.all(self._clock())
         return {
             "interval_seconds": INTERVAL_SECONDS,
-            "at": list(self._at),
-            "series": {name: [point[name] for point in self._points] for name in SERIES},
+            "at": [at for at, _ in points],
+            "series": {name: [numbers[place] for _, numbers in points] for place, name in enumerate(SERIES)},
         }
-
-    def _add(self, point: Point) -> None:
-        self._at.append(round(time.time_ns() / 1e9, 3))
-        self._points.append(point)
 
 
 def _grown(before: Sample, now: Sample, name: str) -> int:
@@ -127,3 +133,8 @@ def summed(histograms: Iterable[Histogram]) -> Histogram:
 
 SERIES: Final = tuple(point_between(Sample(), Sample(), 1))
 """The names of what a point has."""
+
+
+def kept_points(fd: int | None = None) -> KeptPoints:
+    """Where the points of an hour are kept; in a memfd, whose descriptor is given, for the next process as well."""
+    return KeptPoints(SERIES, _POINTS, INTERVAL_SECONDS, fd)

@@ -74,6 +74,8 @@ class NodeState:
     """By the names of the cache's counters; empty without a cache."""
     tiers: Sequence[TierState]
     stores: Sequence[StoreState]
+    losses: Mapping[str, int] = field(default_factory=dict)
+    """How many processes ``died`` and ``hung`` since the node began."""
     activity: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """``busiest``, ``slowest`` and ``errors``."""
 
@@ -126,6 +128,7 @@ def _node(state: NodeState) -> Json:
         "is_ready": not state.reason,
         "reason": state.reason or None,
         "workers": [asdict(each) for each in state.workers],
+        "lost_processes": dict(state.losses),
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from s3proxy.admin.answers import Answer, Request, of_bytes, of_json, of_text
+from s3proxy.admin.answers import Answer, Json, Request, of_bytes, of_json, of_text
 from s3proxy.admin.app import Route
 from s3proxy.admin.browsing import Browser
 from s3proxy.admin.command import Command
@@ -23,6 +23,10 @@ class Node(Protocol):
         """Why it should get no requests; empty when it should. Does not wait for anything."""
         ...
 
+    def reload_progress(self) -> Json:
+        """How a reload goes, as ``s3proxy reload`` reads it."""
+        ...
+
     async def state(self) -> NodeState:
         """All that is known."""
         ...
@@ -40,6 +44,7 @@ def routes_of(node: Node, browser: Browser, commands: Mapping[str, Command]) -> 
         "/metrics": Route(does=_of(node, _metrics)),
         "/status": Route(does=_of(node, _status)),
         "/history": Route(does=_of(node, _history)),
+        "/reload": Route(does=_of(node, _reload)),
         "/buckets": Route(does=browser.buckets),
         "/objects": Route(does=browser.objects),
         "/blocks": Route(does=browser.blocks),
@@ -78,3 +83,7 @@ async def _status(node: Node) -> Answer:
 
 async def _history(node: Node) -> Answer:
     return of_json(node.history.content())
+
+
+async def _reload(node: Node) -> Answer:
+    return of_json(node.reload_progress())

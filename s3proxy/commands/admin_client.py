@@ -13,6 +13,10 @@ _SILENCE_SECONDS = 30.0
 """The node sends something at least every few seconds, whatever it does."""
 
 
+_MOST_BYTES = 2**20
+"""Of an answer that is read at once."""
+
+
 class NoNodeError(Exception):
     """No node listens on any of the sockets that were tried; the message says on which."""
 
@@ -64,3 +68,26 @@ def ask(connection: socket.socket, command: str, request: CacheRequest) -> Gener
             raise NodeError(f"the node went away: {str(error) or type(error).__name__}") from error
         except ValueError as error:
             raise NodeError(f"what answers is not an s3proxy: {error}") from error
+
+
+def read(connection: socket.socket, path: str) -> bytes:
+    """What the node has at ``path``.
+
+    *Closes:* the connection.
+
+    Raises:
+        NodeError: the node went away or fell silent, or has no such thing.
+    """
+    with connection, closing(http.client.HTTPConnection("localhost")) as http_connection:
+        http_connection.sock = connection
+        try:
+            http_connection.request("GET", path)
+            with http_connection.getresponse() as response:
+                content = response.read(_MOST_BYTES)
+        except TimeoutError as error:
+            raise NodeError(f"the node has said nothing for {_SILENCE_SECONDS:.0f} seconds") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise NodeError(f"the node went away: {str(error) or type(error).__name__}") from error
+    if response.status != http.client.OK:
+        raise NodeError(f"the node answered {response.status}: {content.decode(errors='replace').strip()}")
+    return content

@@ -47,8 +47,10 @@ class ServerConfig:
     readiness_seconds: float = _number(0)
     """After SIGTERM, how long to go on accepting while /readyz already says no."""
     drain_seconds: float = _number(30)
+    worker_timeout_seconds: float = _number(10)
+    """A process whose event loop stands still for so long is killed and replaced; 0 is never."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses and networks of balancers, whose X-Forwarded-For is believed."""
+    """Addresses and networks of balancers, whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     proxy_protocol: bool = False
     """These send a PROXY header, version 1 or 2, on every connection; nobody else may."""
 

@@ -76,6 +76,8 @@ class NodeUse:
     tiers: Mapping[str, TierUse] = field(default_factory=dict)
     stores: Mapping[str, bool] = field(default_factory=dict)
     """Whether the last try reached them; those of which it is not known are left out."""
+    losses: Mapping[str, int] = field(default_factory=dict)
+    """Processes that were lost, by how."""
     processes: Mapping[str, ProcessUse] = field(default_factory=dict)
     """By the number of a worker or what else a process is; the names must be those of the next start, too."""
 
@@ -111,6 +113,7 @@ def _node(use: NodeUse) -> Iterator[Metric]:
     yield InfoMetricFamily("s3proxy_build", "What runs.", {"version": use.version})
     yield GaugeMetricFamily("s3proxy_ready", "Whether the node wants requests.", int(use.is_ready))
     yield GaugeMetricFamily("s3proxy_start_time_seconds", "When the node started, since 1970.", use.started_at)
+    yield _counters("s3proxy_lost_processes", "Processes that died or hung, and were replaced.", "reason", use.losses)
 
 
 def _requests(reading: Reading) -> Iterator[Metric]:

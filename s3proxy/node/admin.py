@@ -8,16 +8,18 @@ import ipaddress
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
 import trio
 
-from s3proxy.admin.app import AdminApp
+from s3proxy.admin.app import AdminApp, Route
 from s3proxy.admin.browsing import Browser
 from s3proxy.admin.cache_commands import cache_commands, refused_commands
 from s3proxy.admin.command import Command
 from s3proxy.admin.guard import Guard
+from s3proxy.admin.history import kept_points
 from s3proxy.admin.routes import routes_of
 from s3proxy.admin.server import serve_admin
 from s3proxy.config import AdminConfig, Config, split_address
@@ -69,26 +71,33 @@ async def serve_admin_plane(config: Config, seat: Seat, on_ready: Callable[[], N
 async def _serve(config: Config, seat: Seat, stores: Stores, audit_log: AuditLog, on_ready: Callable[[], None]) -> None:
     names = Names(stores.routes, stores.identity_of)
     storage = StorageView(stores, names, geometry_of(config))
-    node = NodeView(config, seat, stores, names)
-    routes = routes_of(node, Browser(storage), _commands(stores, names, storage))
+    with closing(kept_points(seat.history)) as points:
+        node = NodeView(config, seat, stores, names, points)
+        routes = routes_of(node, Browser(storage), _commands(stores, names, storage))
+        async with trio.open_nursery() as watching:
+            watching.start_soon(node.run)
+            watching.start_soon(report_failures, seat.reports)
+            await node.wait_known()  # lest a node that is ready seems not to be when this process is replaced
+            await _listen(config, seat, routes, audit_log, on_ready)
+            watching.cancel_scope.cancel()
+
+
+async def _listen(
+    config: Config, seat: Seat, routes: dict[str, Route], audit_log: AuditLog, on_ready: Callable[[], None]
+) -> None:
     draining = trio.Event()
-    async with trio.open_nursery() as watching:
-        watching.start_soon(node.run)
-        watching.start_soon(report_failures, seat.reports)
-        await node.wait_known()  # lest a node that is ready seems not to be when this process is replaced
-        with trio.CancelScope() as serving:
-            async with trio.open_nursery() as listeners:
-                for each in seat.admin_sockets:
-                    # Who may open the Unix socket needs no token, and no connection to one uses up those of another.
-                    guard = None if each.family == socket.AF_UNIX else _guard(config.admin)
-                    listeners.start_soon(serve_admin, AdminApp(routes, guard, audit_log), [each], draining)
-                on_ready()
-                with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                    await anext(signals)
-                draining.set()
-                seconds = _LAST_SECONDS if seat.is_draining else config.server.drain_seconds
-                serving.deadline = trio.current_time() + seconds
-        watching.cancel_scope.cancel()
+    with trio.CancelScope() as serving:
+        async with trio.open_nursery() as listeners:
+            for each in seat.admin_sockets:
+                # Who may open the Unix socket needs no token, and no connection to one uses up those of another.
+                guard = None if each.family == socket.AF_UNIX else _guard(config.admin)
+                listeners.start_soon(serve_admin, AdminApp(routes, guard, audit_log), [each], draining)
+            on_ready()
+            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                await anext(signals)
+            draining.set()
+            seconds = _LAST_SECONDS if seat.is_draining else config.server.drain_seconds
+            serving.deadline = trio.current_time() + seconds
 
 
 def _commands(stores: Stores, names: Names, storage: StorageView) -> dict[str, Command]:

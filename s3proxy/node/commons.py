@@ -53,6 +53,12 @@ class Seat:
     """Where it shows that it lives, and sees whether the node is about to end."""
     admin_sockets: Sequence[socket.socket] = ()
     """Where the admin process listens, of TCP and Unix; its own, and nobody else's."""
+    addresses: Sequence[str] = ()
+    """Where the node accepts connections, ``HOST:PORT``, for the admin process to tell."""
+    progress: ReportBoard = field(default_factory=ReportBoard.private)
+    """Where the supervisor tells how a reload goes."""
+    history: int | None = None
+    """Descriptor of what the admin process remembers of the last hour; None to remember it for itself."""
 
     @property
     def is_draining(self) -> bool:
@@ -131,6 +137,10 @@ class Commons:
     meters: Meters
     reports: ReportBoard
     pulse: Pulse
+    progress: ReportBoard
+    """How a reload goes; the supervisor's alone to write."""
+    history: int
+    """Descriptor of what the admin process remembers of the last hour, for the one that replaces it."""
     directories: TierLocks
     table: Path
     table_fd: int | None
@@ -165,12 +175,16 @@ def made(config: Config, workers: int) -> Iterator[Commons]:
             table_fd = os.memfd_create("s3proxy-metadata")
             stack.callback(os.close, table_fd)
             table = Path(f"/proc/self/fd/{table_fd}")
+        history = os.memfd_create("s3proxy-history")
+        stack.callback(os.close, history)
         rows = rows_of(workers)
         yield Commons(
             shared=stack.enter_context(closing(SharedWords.create(rows))),
             meters=stack.enter_context(closing(Meters.create(rows))),
             reports=stack.enter_context(closing(ReportBoard.create(rows))),
             pulse=stack.enter_context(closing(Pulse.create(workers))),
+            progress=stack.enter_context(closing(ReportBoard.create(0))),
+            history=history,
             directories=directories,
             table=table,
             table_fd=table_fd,

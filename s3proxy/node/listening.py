@@ -123,9 +123,14 @@ def listeners_of(sockets: Sequence[socket.socket]) -> list[trio.SocketListener]:
 def announce(sockets: Sequence[socket.socket], *, is_tls: bool = False) -> None:
     """Say on standard error where the node can be reached now."""
     scheme = "https" if is_tls else "http"
-    for each in sockets:
-        host, port = each.getsockname()[:2]
-        announce_ready(f"s3proxy ready on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+    for address in addresses_of(sockets):
+        announce_ready(f"s3proxy ready on {scheme}://{address}")
+
+
+def addresses_of(sockets: Sequence[socket.socket]) -> list[str]:
+    """``HOST:PORT`` of each, with the port that it really has."""
+    names = [each.getsockname()[:2] for each in sockets]
+    return [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in names]
 
 
 def _plain(sock: trio.socket.SocketType) -> socket.socket:

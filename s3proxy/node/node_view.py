@@ -5,16 +5,19 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Final, TypeVar
 
 import trio
 
 import s3proxy
+from s3proxy.admin.answers import Json
 from s3proxy.admin.history import History, Sample
+from s3proxy.admin.kept_points import KeptPoints
 from s3proxy.admin.node_status import About, NodeState, StoreState, TierState, WorkerState, sample_of
 from s3proxy.admin.readiness import DEADLINE_SECONDS, StoreProbe, reason_against
+from s3proxy.admin.reload_progress import progress_on
 from s3proxy.admin.survey import Contents, survey
 from s3proxy.cache.blocks import ObjectVersion
 from s3proxy.cache.counters import Counter
@@ -51,9 +54,10 @@ class NodeView:
         seat: of this process.
         stores: of this process.
         names: of what is cached.
+        points: of the history.
     """
 
-    def __init__(self, config: Config, seat: Seat, stores: Stores, names: Names) -> None:
+    def __init__(self, config: Config, seat: Seat, stores: Stores, names: Names, points: KeptPoints) -> None:
         self._seat = seat
         self._names = names
         self._about = _about(config, seat)
@@ -65,7 +69,7 @@ class NodeView:
         self._surveyed_at = -_SURVEY_SECONDS
         self._surveying = trio.Lock()
         self._threads = {tier.name: trio.CapacityLimiter(1) for tier in self._tiers}
-        self.history = History(self._sample)
+        self.history = History(self._sample, points)
 
     async def run(self) -> None:
         """Watch the stores and keep the history, until cancelled."""
@@ -86,6 +90,10 @@ class NodeView:
             missing_workers=[number for number, pid in self._serving().items() if pid is None],
             default_store=self._stores[0][1].health,
         )
+
+    def reload_progress(self) -> Json:
+        """How a reload goes."""
+        return asdict(progress_on(self._seat.progress))
 
     async def state(self) -> NodeState:
         """All that is known."""
@@ -124,6 +132,7 @@ class NodeView:
             about=self._about,
             reason=self.reason_against(),
             workers=[_worker(number, pid) for number, pid in self._serving().items()],
+            losses=self._losses(),
             reading=self._seat.meters.read(),
             cache_counts=self._cache_counts(),
             tiers=self._tier_states(),
@@ -154,6 +163,7 @@ class NodeView:
             cache_counts=self._cache_counts(),
             tiers=tiers,
             stores={name: health.is_reachable for name, health in healths.items() if health.checked_at is not None},
+            losses=self._losses(),
             processes={name: use for name, use in uses.items() if use is not None},
         )
         return exposition(use)
@@ -167,6 +177,9 @@ class NodeView:
         """The process of each worker; None of one that is missing."""
         serving = self._seat.pulse.serving()
         return {number: serving[number] for number in range(self._seat.workers)}
+
+    def _losses(self) -> dict[str, int]:
+        return {loss.name.lower(): count for loss, count in self._seat.pulse.losses().items()}
 
     def _cache_counts(self) -> dict[str, int]:
         return {each.name.lower(): self._seat.shared.total(each) for each in Counter} if self._tiers else {}
@@ -245,7 +258,7 @@ def _about(config: Config, seat: Seat) -> About:
         version=s3proxy.__version__,
         host=socket.gethostname(),
         started_at=_began_at(os.getppid()),
-        listen=[config.server.listen],
+        listen=seat.addresses,
         connection_limit=config.server.max_connections * seat.workers,
     )
 

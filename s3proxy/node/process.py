@@ -11,10 +11,14 @@ from typing import Final
 import trio
 
 import s3proxy
+from s3proxy.node.pulse import Loss
 from s3proxy.node.seating import FAILED, OUTGROWN, READY
 from s3proxy.node.systemd import OWN_VARIABLES
 
 _LINE_BYTES: Final = 65_536
+
+TELL_WHERE: Final = signal.SIGUSR1
+"""On which a process writes where each of its threads is, and goes on."""
 
 
 class Process:
@@ -35,11 +39,15 @@ class Process:
         """It is ready, or has ended."""
         self.outgrown = trio.Event()
         """Another one would be better off, as it has said, or it has ended."""
+        self.lost: Final = trio.Event()
+        """It has ended, or was killed, which the kernel may take a while for."""
         self.ended: Final = trio.Event()
         self.failure = ""
         """Why it cannot start, as it says itself."""
         self.words = ""
         """How it ended."""
+        self.loss = Loss.DIED
+        """As what that counts, if nobody has told it to."""
         self._process: trio.Process | None = None
         self._is_told_to_end = False
 
@@ -74,6 +82,7 @@ class Process:
         finally:
             self.settled.set()
             self.outgrown.set()
+            self.lost.set()
             self.ended.set()
 
     def tell_to_end(self) -> None:
@@ -82,9 +91,16 @@ class Process:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
 
-    def kill(self, words: str) -> None:
+    def tell_where_it_is(self) -> None:
+        """Have it write to standard error what each of its threads does, which it can even when it hangs."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(TELL_WHERE)
+
+    def kill(self, words: str, loss: Loss = Loss.DIED) -> None:
         """End it at once; ``words`` say why."""
         self.words = words
+        self.loss = loss
+        self.lost.set()
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 

@@ -10,16 +10,29 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from enum import IntEnum, unique
 from typing import Final, Self
 
 import trio
+
+
+@unique
+class Loss(IntEnum):
+    """How a process was lost that nobody had told to end."""
+
+    DIED = 0
+    """It ended, or never became ready."""
+    HUNG = 1
+    """Its event loop stood still, so that it was ended."""
+
 
 BEAT_SECONDS: Final = 1.0
 """Between two beats of an event loop that lives."""
 
 _DUTY_POLL_SECONDS: Final = 1.0
 _IS_DRAINING: Final = 0
-_FIRST_PID: Final = 1
+_FIRST_LOSS: Final = 1
+_FIRST_PID: Final = _FIRST_LOSS + len(Loss)
 _WORD_BYTES: Final = 8
 
 
@@ -94,6 +107,14 @@ class Pulse:
     def serving(self) -> dict[int, int | None]:
         """The process of each worker, and of the admin process as the last one; None of one that is missing."""
         return {number: self._words[_FIRST_PID + number] or None for number in range(self._numbers)}
+
+    def count_loss(self, loss: Loss) -> None:
+        """Say that one more process was lost."""
+        self._words[_FIRST_LOSS + loss] += 1
+
+    def losses(self) -> dict[Loss, int]:
+        """How many processes were lost, and how, since the node began."""
+        return {loss: self._words[_FIRST_LOSS + loss] for loss in Loss}
 
     # Life
 

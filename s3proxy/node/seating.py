@@ -43,6 +43,7 @@ class Place:
     """Of the shared tables; nobody else's while the process lives."""
     sockets: Sequence[socket.socket]
     admin_sockets: Sequence[socket.socket] = ()
+    addresses: Sequence[str] = ()
 
 
 def _layout() -> str:
@@ -67,7 +68,8 @@ LAYOUT: Final = _layout()
 def inherited(commons: Commons, sockets: Sequence[socket.socket]) -> tuple[int, ...]:
     """The descriptors that a process has under the same numbers."""
     table = () if commons.table_fd is None else (commons.table_fd,)
-    shared = (commons.shared.fd, commons.meters.fd, commons.reports.fd, commons.pulse.fd)
+    boards = (commons.reports.fd, commons.progress.fd, commons.history)
+    shared = (commons.shared.fd, commons.meters.fd, commons.pulse.fd, *boards)
     return (*shared, *commons.locks, *table, *(each.fileno() for each in sockets))
 
 
@@ -88,6 +90,9 @@ def encode_seat(config: Config, commons: Commons, place: Place) -> bytes:
         "meters": commons.meters.fd,
         "reports": commons.reports.fd,
         "pulse": commons.pulse.fd,
+        "progress": commons.progress.fd,
+        "history": commons.history,
+        "addresses": place.addresses,
         "tiers": commons.tiers,
         "absent": {name: asdict(absence) for name, absence in commons.directories.absent.items()},
         "table": os.fspath(commons.table),
@@ -114,6 +119,9 @@ def take_seat(line: bytes) -> tuple[Config, Seat]:
         meters=Meters.attach(content["meters"], row),
         reports=ReportBoard.attach(content["reports"], row),
         pulse=Pulse.attach(content["pulse"], row),
+        progress=ReportBoard.attach(content["progress"], 0),
+        history=content["history"],
+        addresses=content["addresses"],
         tiers=tuple(content["tiers"]),
         table=Path(content["table"]),
         absent={name: Absence(**absence) for name, absence in content.get("absent", {}).items()},

@@ -4,33 +4,27 @@ The supervisor serves nobody. It holds the listening sockets, so that connection
 come and go, and the locks of the tiers.
 """
 
-import os
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import trio
 
+from s3proxy.admin.reload_progress import ProgressTeller
 from s3proxy.config import Config, ConfigError
 from s3proxy.node import systemd
 from s3proxy.node.absences import look_for
 from s3proxy.node.commons import Commons
 from s3proxy.node.failures import StartError
-from s3proxy.node.listening import Listening, announce
+from s3proxy.node.listening import Listening, addresses_of, announce
 from s3proxy.node.logs import speak
+from s3proxy.node.posts import Post, posts_of
 from s3proxy.node.process import Process
 from s3proxy.node.reloading import check_reload
 from s3proxy.node.reporting import report_failures
 from s3proxy.node.seating import Place, encode_seat, inherited
+from s3proxy.node.vigil import end_hung, feed_watchdog
 from s3proxy.telemetry import log_error, log_info
-
-_WORKER: Final = "s3proxy.node.worker"
-_ADMIN: Final = "s3proxy.node.admin_worker"
-
-_MOST_FAILURES: Final = 5
-_SOON_SECONDS: Final = 30.0
-"""A worker that dies sooner than this after its start, so many times in a row, is not started again."""
 
 _FIRST_PAUSE_SECONDS = 0.1
 _MOST_PAUSE_SECONDS: Final = 30.0
@@ -44,27 +38,6 @@ _GRACE_SECONDS: Final = 5.0
 """For processes to end, beyond the time that their requests have."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
-
-
-def _free_rows() -> tuple[trio.MemorySendChannel[int], trio.MemoryReceiveChannel[int]]:
-    return trio.open_memory_channel[int](2)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Post:
-    """What one process after the other fills."""
-
-    number: int
-    name: str
-    module: str
-    is_vital: bool
-    """Whether the node serves nobody without it."""
-    serving: Process | None = None
-    failures: int = 0
-    """Processes that have died soon after their start, in a row."""
-    changing: trio.Lock = field(default_factory=trio.Lock)
-    rows: tuple[trio.MemorySendChannel[int], trio.MemoryReceiveChannel[int]] = field(default_factory=_free_rows)
-    """Those of the shared tables that no process has."""
 
 
 class Supervisor:
@@ -90,13 +63,18 @@ class Supervisor:
         self._config = config
         self._commons = commons
         self._listening = listening
+        self._addresses = addresses_of(listening.data)
         self._workers = workers
         self._reread = reread or (lambda: config)
-        self._posts = _posts(workers, has_admin=bool(listening.admin))
+        self._posts = posts_of(workers, has_admin=bool(listening.admin))
+        self._progress = ProgressTeller(board=commons.progress)
         self._processes: set[Process] = set()
         self._asked: set[signal.Signals] = set()
         self._is_asked = trio.Event()
         self._is_announced = False
+        self._is_over = trio.Event()
+        self._failure = ""
+        """Why the node cannot go on; empty when it can."""
         self._is_stopping = False
         self._has_found = False
         self._nursery: trio.Nursery
@@ -108,31 +86,52 @@ class Supervisor:
         is then.
 
         Raises:
-            StartError: a worker cannot be started, or dies soon after its start again and again.
+            StartError: a worker cannot be started, or dies soon after its start again and again. The other ones have
+                drained then.
         """
         with trio.open_signal_receiver(*_SIGNALS) as signals:
             async with trio.open_nursery() as self._nursery:
+                self._nursery.start_soon(self._obey, signals)
                 self._nursery.start_soon(self._reload_when_asked)
-                self._nursery.start_soon(self._feed_watchdog)
+                self._nursery.start_soon(self._watch)
                 self._nursery.start_soon(report_failures, self._commons.reports)
                 if self._commons.directories.absent:
                     self._nursery.start_soon(look_for, self._find_tiers, self._replace_all)
                 for post in self._posts:
-                    self._nursery.start_soon(self._keep, post)
-                async for number in signals:
-                    if number in (signal.SIGTERM, signal.SIGINT):
-                        break
-                    self._asked.add(signal.Signals(number))
-                    self._is_asked.set()
+                    self._nursery.start_soon(self._fill_if_empty, post)
+                await self._is_over.wait()
                 await self._stop()
                 self._nursery.cancel_scope.cancel()
+        if self._failure:
+            raise StartError(self._failure)
+
+    async def _obey(self, signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            if number in (signal.SIGTERM, signal.SIGINT):
+                self._is_over.set()
+            else:
+                self._asked.add(signal.Signals(number))
+                self._is_asked.set()
+
+    async def _watch(self) -> None:
+        """See to it that no process hangs for long."""
+        pulse = self._commons.pulse
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end_hung, self._posts, pulse, lambda: self._config.server.worker_timeout_seconds)
+            nursery.start_soon(feed_watchdog, self._posts, pulse, lambda: self._is_stopping)
 
     # The end
 
+    def _fail(self, failure: str) -> None:
+        """End the node, for it cannot go on; the requests that other workers answer are finished."""
+        self._failure = self._failure or failure
+        self._is_over.set()
+
     async def _stop(self) -> None:
         self._commons.pulse.begin_draining()
-        systemd.notify(systemd.STOPPING, systemd.status("draining"))
-        await trio.sleep(self._config.server.readiness_seconds)
+        systemd.notify(systemd.STOPPING, systemd.status(self._failure or "draining"))
+        if self._is_announced:
+            await trio.sleep(self._config.server.readiness_seconds)
         self._is_stopping = True
         self._listening.close_data()  # whoever comes now is refused, and does not wait for nobody
         vital = {post.number for post in self._posts if post.is_vital}
@@ -149,21 +148,15 @@ class Supervisor:
 
     # One process after the other
 
-    async def _keep(self, post: _Post) -> None:
-        """Have one process at a post, always."""
-        while not self._is_stopping:
-            async with post.changing:
-                if post.serving is None or post.serving.ended.is_set():
-                    await self._fill(post)
-            process = post.serving
-            if process is not None:
-                await process.ended.wait()
-                self._note_end(post, process)  # which another one may have replaced meanwhile
-                await trio.sleep_until(process.begun + _LEAST_SECONDS)
+    async def _fill_if_empty(self, post: Post) -> None:
+        """Have a process at a post; others call this when it is lost."""
+        async with post.changing:
+            if post.serving is None or post.serving.lost.is_set():
+                await self._fill(post)
 
-    async def _fill(self, post: _Post) -> None:
+    async def _fill(self, post: Post) -> None:
         """Start processes until one is ready."""
-        while not self._is_stopping:
+        while not (self._is_stopping or self._failure):
             process = await self._start(post, self._config)
             if process.is_ready:
                 self._appoint(post, process)
@@ -171,13 +164,17 @@ class Supervisor:
             if self._is_stopping:
                 return
             if not self._is_announced and process.failure:
-                raise StartError(process.failure)
-            self._count_failure(post, process)
+                self._fail(process.failure)
+                return
+            self._commons.pulse.count_loss(process.loss)
             log_error(f"{post.name} {process.reason} before it was ready; trying again")
+            if failure := post.count_failure(process):
+                self._fail(failure)
+                return
             self._announce_when_ready()
             await trio.sleep(min(_FIRST_PAUSE_SECONDS * 2**post.failures, _MOST_PAUSE_SECONDS))
 
-    async def _start(self, post: _Post, config: Config) -> Process:
+    async def _start(self, post: Post, config: Config) -> Process:
         """Start a process; gives it when it is ready, or has ended."""
         process = Process(post.number, await post.rows[1].receive())
         self._commons.pulse.forget(process.row)
@@ -191,7 +188,7 @@ class Supervisor:
             await process.ended.wait()
         return process
 
-    async def _run(self, post: _Post, process: Process, config: Config) -> None:
+    async def _run(self, post: Post, process: Process, config: Config) -> None:
         listening = self._listening
         place = Place(
             worker=post.number,
@@ -199,6 +196,7 @@ class Supervisor:
             row=process.row,
             sockets=listening.data if post.is_vital else (),
             admin_sockets=() if post.is_vital else listening.admin,
+            addresses=self._addresses,
         )
         if self._is_stopping:
             process.tell_to_end()
@@ -209,29 +207,26 @@ class Supervisor:
             self._processes.discard(process)
             post.rows[0].send_nowait(process.row)
 
-    def _appoint(self, post: _Post, process: Process) -> None:
+    def _appoint(self, post: Post, process: Process) -> None:
         post.serving = process
         self._nursery.start_soon(self._renew, post, process)
+        self._nursery.start_soon(self._succeed, post, process)
         self._commons.pulse.set_serving(post.number, process.pid)
         self._announce_when_ready()
 
-    def _note_end(self, post: _Post, process: Process) -> None:
+    async def _succeed(self, post: Post, process: Process) -> None:
+        """Have another process at a post when the one that serves there is lost."""
+        await process.lost.wait()
         if post.serving is not process or self._is_stopping:
             return
         self._commons.pulse.set_serving(post.number, None)
         log_error(f"{post.name} {process.reason}; starting another")
-        if process.has_done_as_told or trio.current_time() - process.begun > _SOON_SECONDS:
-            post.failures = 0
-        else:
-            self._count_failure(post, process)
-
-    def _count_failure(self, post: _Post, process: Process) -> None:
-        post.failures += 1
-        if post.is_vital and post.failures == _MOST_FAILURES:
-            raise StartError(
-                f"{post.name} died {post.failures} times in a row, each time within {_SOON_SECONDS:.0f} seconds of its "
-                f"start; the last one {process.reason}"
-            )
+        if not process.has_done_as_told:
+            self._commons.pulse.count_loss(process.loss)
+        if failure := post.count_loss(process):
+            self._fail(failure)
+        await trio.sleep_until(process.begun + _LEAST_SECONDS)
+        await self._fill_if_empty(post)
 
     def _announce_when_ready(self) -> None:
         if self._is_announced or any(
@@ -253,6 +248,7 @@ class Supervisor:
             self._is_asked = trio.Event()
             asked, self._asked = self._asked, set()
             systemd.notify(*systemd.reloading(), systemd.status("replacing workers"))
+            self._progress.begin(len(self._posts))
             refusal = await self._reload(is_config_asked=signal.SIGHUP in asked)
             if refusal:
                 log_error(f"reload refused: {refusal}; going on as before")
@@ -261,6 +257,7 @@ class Supervisor:
                 log_info("reloaded")
             words = f"{self._serving_words()}; {f'the last reload was refused: {refusal}' if refusal else 'reloaded'}"
             systemd.notify(systemd.READY, systemd.status(words))
+            self._progress.end(refusal)
 
     async def _reload(self, *, is_config_asked: bool) -> str:
         """Replace every process; why that was refused, or nothing."""
@@ -272,7 +269,7 @@ class Supervisor:
                 self._config = config
         except (ConfigError, StartError) as error:
             return str(error)
-        replaced: list[_Post] = []
+        replaced: list[Post] = []
         for post in self._posts:
             if reason := await self._replace(post):
                 self._config = before
@@ -280,9 +277,10 @@ class Supervisor:
                     await self._replace(each)
                 return f"{post.name} {reason}"
             replaced.append(post)
+            self._progress.count_replaced()
         return ""
 
-    async def _replace(self, post: _Post) -> str:
+    async def _replace(self, post: Post) -> str:
         """Start a process, and when it is ready end the one before it; why that was not possible, or nothing."""
         async with post.changing:
             process = await self._start(post, self._config)
@@ -317,36 +315,10 @@ class Supervisor:
                 return
         self._has_found = False
 
-    async def _renew(self, post: _Post, process: Process) -> None:
+    async def _renew(self, post: Post, process: Process) -> None:
         """Replace a process that has found what was absent at its start, each time that it says so."""
         while not process.ended.is_set():
             await process.outgrown.wait()
             process.outgrown = trio.Event()
             if post.serving is process and not process.ended.is_set() and (reason := await self._replace(post)):
                 log_error(f"{post.name} {reason}; the one before it goes on")
-
-    # The watchdog
-
-    async def _feed_watchdog(self) -> None:
-        """Tell the service manager that all is well for as long as every event loop goes round."""
-        period = systemd.watchdog_seconds(os.environ)
-        while period is not None:
-            if self._is_stopping or all(self._is_alive(post.serving, period / 2) for post in self._posts):
-                systemd.notify(systemd.WATCHDOG)
-            await trio.sleep(period / 4)
-
-    def _is_alive(self, process: Process | None, seconds: float) -> bool:
-        """Whether a process gives beats; one that has ended is being replaced, which has bounds of its own."""
-        if process is None or process.ended.is_set():
-            return True
-        return self._commons.pulse.silent_seconds(process.row) < seconds
-
-
-def _posts(workers: int, *, has_admin: bool) -> list[_Post]:
-    posts = [_Post(number=each, name=f"worker {each}", module=_WORKER, is_vital=True) for each in range(workers)]
-    if has_admin:
-        posts.append(_Post(number=workers, name="the admin process", module=_ADMIN, is_vital=False))
-    for post in posts:
-        for row in (post.number, post.number + workers + 1):
-            post.rows[0].send_nowait(row)
-    return posts

@@ -4,6 +4,7 @@ Its standard input brings a line that says what to serve (seating.py), and then 
 lives. On its standard output it says ``ready`` when it accepts connections, or ``failed`` and why.
 """
 
+import faulthandler
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from s3proxy.config import Config
 from s3proxy.node.commons import Seat
 from s3proxy.node.failures import StartError, first_failure
 from s3proxy.node.logs import speak
+from s3proxy.node.process import TELL_WHERE
 from s3proxy.node.pulse import beat_forever
 from s3proxy.node.seating import FAILED, READY, take_seat
 from s3proxy.node.serve import serve
@@ -27,6 +29,7 @@ def main(serving: Serving = serve) -> int:
     """Serve until told to stop; returns the exit code."""
     for meant_for_supervisor in (signal.SIGHUP, signal.SIGUSR2):  # a terminal sends the former to all
         signal.signal(meant_for_supervisor, signal.SIG_IGN)
+    faulthandler.register(TELL_WHERE)
     failure = None
     try:
         config, seat = take_seat(sys.stdin.buffer.readline())

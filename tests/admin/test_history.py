@@ -1,10 +1,13 @@
+import os
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from s3proxy.admin.history import SERIES, History, Sample, point_between
+from s3proxy.admin.history import SERIES, History, Sample, kept_points, point_between
 from s3proxy.metrics.histograms import BUCKETS, Histogram
 
 
@@ -50,15 +53,53 @@ def test_counters_that_began_anew_give_no_negative_rate() -> None:
     assert all(value is None or value >= 0 for value in point.values())
 
 
-async def test_history_keeps_an_hour_of_points_five_seconds_apart(autojump_clock: MockClock) -> None:
+def clock() -> float:
+    """That of the wall, which is five seconds ahead of the event loop's by chance."""
+    return 1_700_000_005 + trio.current_time()
+
+
+def counting() -> Callable[[], Sample]:
+    """A node that answers ten requests between any two samples."""
     samples = iter(range(10_000))
-    history = History(lambda: replace(Sample(), requests=next(samples) * 10))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(history.run)
-        await trio.sleep(5 * 800 + 1)
-        nursery.cancel_scope.cancel()
-    content = history.content()
+    return lambda: replace(Sample(), requests=next(samples) * 10)
+
+
+async def test_history_keeps_an_hour_of_points_five_seconds_apart(autojump_clock: MockClock) -> None:
+    with closing(kept_points()) as points:
+        history = History(counting(), points, clock=clock)
+        with trio.move_on_after(5 * 800 + 1):
+            await history.run()
+        content = history.content()
     assert content["interval_seconds"] == 5
     assert len(content["at"]) == 720
+    assert [at % 5 for at in content["at"]] == [0] * 720
     assert content["series"].keys() == set(SERIES)
     assert content["series"]["requests"] == [2] * 720
+
+
+async def test_history_goes_on_from_that_of_the_process_before(autojump_clock: MockClock) -> None:
+    fd = os.memfd_create("history")
+    with closing(kept_points(fd)) as points, trio.move_on_after(32):
+        await History(counting(), points, clock=clock).run()
+    with closing(kept_points(fd)) as points:
+        history = History(counting(), points, clock=clock)
+        assert len(history.content()["at"]) == 6
+        with trio.move_on_after(10):
+            await history.run()
+        assert len(history.content()["at"]) == 8
+    os.close(fd)
+
+
+async def test_two_processes_at_once_make_one_history(autojump_clock: MockClock) -> None:
+    fd = os.memfd_create("history")
+    with closing(kept_points(fd)) as old, closing(kept_points(fd)) as new:
+        ahead = History(counting(), new, clock=clock)
+        with trio.move_on_after(31):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(History(counting(), old, clock=clock).run)
+                await trio.sleep(12)
+                nursery.start_soon(ahead.run)
+        content = ahead.content()
+    assert len(content["at"]) == 6
+    assert len(set(content["at"])) == 6
+    os.close(fd)

@@ -53,6 +53,10 @@ def test_status_of_a_node_that_is_not_ready_says_why() -> None:
     assert (node["is_ready"], node["reason"]) == (False, "draining")
 
 
+def test_status_tells_how_many_processes_were_lost() -> None:
+    assert status_of(state(losses={"died": 0, "hung": 2}))["node"]["lost_processes"] == {"died": 0, "hung": 2}
+
+
 def test_status_adds_up_requests_and_tells_errors_apart() -> None:
     requests = status_of(state())["requests"]
     assert (requests["total"], requests["errors_4xx"], requests["errors_5xx"]) == (3, 1, 1)

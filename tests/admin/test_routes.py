@@ -3,9 +3,9 @@ from typing import cast
 
 import pytest
 
-from s3proxy.admin.answers import Answer, Request
+from s3proxy.admin.answers import Answer, Json, Request
 from s3proxy.admin.browsing import Browser
-from s3proxy.admin.history import History, Sample
+from s3proxy.admin.history import History, Sample, kept_points
 from s3proxy.admin.node_status import NodeState
 from s3proxy.admin.routes import routes_of
 from tests.admin.test_browsing import FakeStorage
@@ -14,10 +14,13 @@ from tests.admin.test_node_status import state
 
 class FakeNode:
     reason = ""
-    history = History(Sample)
+    history = History(Sample, kept_points())
 
     def reason_against(self) -> str:
         return self.reason
+
+    def reload_progress(self) -> Json:
+        return {"begun": 1}
 
     async def state(self) -> NodeState:
         return state()

@@ -178,12 +178,29 @@ def test_command_reloads_the_node(tmp_path: Path) -> None:
             [sys.executable, "-m", "s3proxy", "reload", "--socket", str(admin)],
             capture_output=True, text=True, check=True, timeout=30,
         )  # fmt: skip
-        assert f"process {server.pid} was asked" in done.stdout
+        assert done.stdout.splitlines()[-2:] == [
+            "3 of 3 processes replaced", "done; those that were replaced finish the requests that they have",
+        ]  # fmt: skip
+        assert len(set(server.children()) - before) == 3
         wait_until(lambda: not before & set(server.children()), seconds=30)
         assert not before & set(server.children())
         assert len(server.children()) == 3
         assert server.stop() == 0
     assert not admin.exists()
+
+
+def test_command_says_why_a_configuration_is_refused(tmp_path: Path) -> None:
+    settings: Settings = {**TWO, "admin": {"listen": "127.0.0.1:0", "socket": str(tmp_path / "admin.sock")}}
+    with started(tmp_path / "root", tmp_path / "scratch", settings=settings) as server:
+        before = server.workers()
+        rewrite(server, tmp_path, {**settings, "log": {"access": "/absent/log"}})
+        done = subprocess.run(
+            [sys.executable, "-m", "s3proxy", "reload", "--reread", "--socket", str(tmp_path / "admin.sock")],
+            capture_output=True, text=True, check=False, timeout=30,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert 'refused: worker 0 failed: log.access = "/absent/log": No such file' in done.stderr
+        assert server.workers() == before
 
 
 def rewrite(server: Server, tmp_path: Path, settings: Settings) -> None:

@@ -1,6 +1,8 @@
 """A node of several workers, seen from outside."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from s3proxy.commands.admin_client import connect, read
 from tests.integration.watched import wait_until
 from tests.server import Server, Settings, StartError, started
 
@@ -121,6 +124,35 @@ def test_worker_that_stops_answering_does_not_keep_the_node_from_ending(tmp_path
     with started(tmp_path / "root", tmp_path / "scratch", settings=settings) as server:
         os.kill(server.workers()[0], signal.SIGSTOP)
         assert server.stop() == 0
+
+
+def test_worker_whose_event_loop_stands_still_is_replaced_and_counted(tmp_path: Path) -> None:
+    settings: Settings = {
+        "server": {"workers": 2, "worker_timeout_seconds": 2},
+        "admin": {"listen": "127.0.0.1:0", "socket": str(tmp_path / "admin.sock")},
+    }
+    with started(tmp_path / "root", tmp_path / "scratch", settings=settings) as server:
+        victim = server.workers()[0]
+        os.kill(victim, signal.SIGSTOP)
+        wait_until(lambda: len(set(server.workers()) - {victim}) == 2, seconds=10)
+        assert len(server.workers()) == 2
+        assert victim not in server.workers()
+        assert re.search(r"was killed, for its event loop stood still for [23] seconds; starting another", said(server))
+        assert b's3proxy_lost_processes_total{reason="hung"} 1.0' in shown(tmp_path / "admin.sock", "/metrics")
+        assert json.loads(shown(tmp_path / "admin.sock", "/status"))["node"]["lost_processes"] == {"died": 0, "hung": 1}
+
+
+def test_status_tells_the_port_that_the_kernel_chose(tmp_path: Path) -> None:
+    settings: Settings = {"admin": {"listen": "127.0.0.1:0", "socket": str(tmp_path / "admin.sock")}}
+    with started(tmp_path / "root", tmp_path / "scratch", settings=settings) as server:
+        status = json.loads(shown(tmp_path / "admin.sock", "/status"))
+        assert status["node"]["listen"] == [f"127.0.0.1:{server.port}"]
+
+
+def shown(admin: Path, path: str) -> bytes:
+    """What the admin plane shows."""
+    with connect([admin]) as connection:
+        return read(connection, path)
 
 
 def test_node_whose_workers_cannot_start_says_why_once(tmp_path: Path) -> None:

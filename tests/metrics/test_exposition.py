@@ -55,6 +55,7 @@ def use_of(meters: Meters) -> NodeUse:
             "disk": TierUse(used_bytes=30, size_bytes=40, is_working=False),
         },
         stores={"far": True, "near": False},
+        losses={"died": 3, "hung": 1},
         processes={"0": ProcessUse(cpu_seconds=1.5, rss_bytes=2048, descriptors=7)},
     )
 
@@ -222,3 +223,8 @@ def test_scrape_of_a_busy_node_costs_less_than_20_ms() -> None:
     for each in (*rows, meters):
         each.close()
     assert min(times) < 0.02
+
+
+def test_processes_that_were_lost_are_told_by_how(series: Series) -> None:
+    assert series['s3proxy_lost_processes_total{reason="died"}'] == 3
+    assert series['s3proxy_lost_processes_total{reason="hung"}'] == 1

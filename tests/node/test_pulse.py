@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from s3proxy.node import pulse
-from s3proxy.node.pulse import Pulse, beat_forever, rows_of
+from s3proxy.node.pulse import Loss, Pulse, beat_forever, rows_of
 
 
 def attached(words: Pulse, row: int) -> Pulse:
@@ -33,6 +33,15 @@ def test_serving_processes_are_seen_by_all_and_missing_ones_too() -> None:
         assert seen.serving() == {0: None, 1: 4711, 2: 4712}
         words.set_serving(1, None)
         assert seen.serving() == {0: None, 1: None, 2: 4712}
+
+
+def test_losses_are_counted_by_how() -> None:
+    with closing(Pulse.create(2)) as words, closing(attached(words, 5)) as seen:
+        words.count_loss(Loss.HUNG)
+        words.count_loss(Loss.HUNG)
+        words.count_loss(Loss.DIED)
+        assert seen.losses() == {Loss.DIED: 1, Loss.HUNG: 2}
+        assert seen.serving() == {0: None, 1: None, 2: None}
 
 
 def test_silence_begins_with_the_last_beat_of_the_row() -> None:

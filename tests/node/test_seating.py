@@ -24,13 +24,13 @@ def test_process_gets_what_the_supervisor_has(tmp_path: Path) -> None:
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_server(("127.0.0.1", 0)) as admin,
     ):
-        place = Place(worker=1, workers=2, row=4, sockets=[listener], admin_sockets=[admin])
+        place = Place(worker=1, workers=2, row=4, sockets=[listener], admin_sockets=[admin], addresses=["127.0.0.1:5"])
         line = encode_seat(config, commons, place)
         assert line.endswith(b"\n")
         assert line.count(b"\n") == 1
         # A worker has the same numbers; this process needs copies, for the seat takes them over.
         content = json.loads(line)
-        for name in ("shared", "meters", "reports", "pulse"):
+        for name in ("shared", "meters", "reports", "pulse", "progress", "history"):
             content[name] = os.dup(content[name])
         for name in ("sockets", "admin_sockets"):
             content[name] = [os.dup(fd) for fd in content[name]]
@@ -45,12 +45,19 @@ def test_process_gets_what_the_supervisor_has(tmp_path: Path) -> None:
         assert commons.meters.read().totals[Total.LOCAL_BYTES] == 5
         seat.reports.publish(b"report")
         assert commons.reports.read_all() == [b"report"]
+        assert seat.addresses == ["127.0.0.1:5"]
+        commons.progress.publish(b"progress")
+        assert seat.progress.read_own() == b"progress"
+        assert seat.history is not None
+        assert os.fstat(seat.history).st_ino == os.fstat(commons.history).st_ino
         commons.pulse.begin_draining()
         assert seat.is_draining
         seat.shared.close()
         seat.meters.close()
         seat.reports.close()
         seat.pulse.close()
+        seat.progress.close()
+        os.close(seat.history)
         seat.sockets[0].close()
         seat.admin_sockets[0].close()
 
@@ -68,6 +75,7 @@ def test_process_inherits_sockets_words_locks_and_a_table_without_a_name(tmp_pat
     with made(config, 2) as commons, socket.create_server(("127.0.0.1", 0)) as listener:
         fds = set(inherited(commons, [listener]))
         assert {commons.shared.fd, commons.meters.fd, commons.reports.fd, commons.pulse.fd} < fds
+        assert {commons.progress.fd, commons.history} < fds
         assert {commons.table_fd, *commons.locks, listener.fileno()} < fds
-        assert len(fds) == 7
+        assert len(fds) == 9
         assert len(commons.locks) == 1
