@@ -3,7 +3,7 @@
 import http.client
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from bench import BenchError
@@ -23,6 +23,8 @@ class Response:
 
     status: int
     body: bytes
+    etag: str = ""
+    """With its quotes; empty where there was none."""
 
 
 class Client:
@@ -48,16 +50,21 @@ class Client:
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Response:
         """PUT ``length`` bytes to ``path``."""
-        path = f"{self._endpoint.base}{path}"
         payload = UNSIGNED_PAYLOAD if length else EMPTY_PAYLOAD
         call = Call(method="PUT", path=path, query={}, headers=headers, payload=payload)
+        return self.send(call, body if length else None, length)
+
+    def send(self, call: Call, body: bytes | memoryview | BinaryIO | Iterable[bytes] | None, length: int) -> Response:
+        """Any call that has a body of ``length`` bytes, or could have one."""
+        call = replace(call, path=f"{self._endpoint.base}{call.path}")
+        target = f"{call.path}?{encode_query(call.query)}" if call.query else call.path
         sent = {**call_headers(self._endpoint, call), "content-length": str(length)}
-        self.connection.request("PUT", path, body=body if length else None, headers=sent)
+        self.connection.request(call.method, target, body=body, headers=sent)
         return self._response()
 
     def _response(self) -> Response:
         response = self.connection.getresponse()
-        return Response(status=response.status, body=response.read())
+        return Response(status=response.status, body=response.read(), etag=response.getheader("etag", ""))
 
 
 def _connection(endpoint: Endpoint) -> http.client.HTTPConnection:

@@ -9,6 +9,7 @@ KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
+_UNITS = ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
 _WORD = 8
 _PIECE = MIB
 _NUMBER_SHIFT = 40  # the low 40 bits count words: 8 TiB of them for each object
@@ -52,4 +53,5 @@ def flat_keys(count: int) -> list[str]:
 
 def size_name(size: int) -> str:
     """``65536`` -> ``64KiB``; sizes are whole KiB."""
-    return f"{size // MIB}MiB" if size % MIB == 0 else f"{size // KIB}KiB"
+    unit, name = next((unit, name) for unit, name in _UNITS if size % unit == 0)
+    return f"{size // unit}{name}"

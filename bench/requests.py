@@ -115,6 +115,6 @@ def render_put(
     return Request(data=head, file=body, status=b"HTTP/1.1 2")
 
 
-def sha256_of(body: bytes) -> str:
+def sha256_of(body: bytes | memoryview) -> str:
     """What ``render_put`` wants as ``payload``."""
     return hashlib.sha256(body).hexdigest()

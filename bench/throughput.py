@@ -12,6 +12,8 @@ from bench.requests import Request
 from bench.samples import Metrics, percentile
 from bench.targets import Server
 
+_WORK_LIMIT_SECONDS = 600
+
 
 def measure_throughput(server: Server, requests: Sequence[Request], connections: int, settings: Settings) -> Outcome:
     """Warm the server, then load it for the time that the settings say.
@@ -30,6 +32,28 @@ def measure_throughput(server: Server, requests: Sequence[Request], connections:
         raise BenchError(f"no request ended within {settings.seconds} s: take longer (--seconds)")
     metrics = throughput_metrics(tally, usage, peak_rss_bytes(server.pid))
     return Outcome(metrics={**metrics, "connections": float(count)}, usage=usage)
+
+
+def measure_work(server: Server, requests: Sequence[Request], connections: int) -> Outcome:
+    """Time how long all the requests take together, each once: for those that take about as long as a whole turn.
+
+    Args:
+        server: the server, which the caller has warmed.
+        requests: what the connections take turns with; a multiple of their number, or some would be idle at the end.
+        connections: how many.
+
+    Raises:
+        BenchError: a wrong response, or work that has no end.
+    """
+    supply = iter(requests)
+    stopwatch = Stopwatch(server.pid, server.store_pids)
+    with Load(server.endpoint, [supply] * connections) as load:
+        tally = load.run(_WORK_LIMIT_SECONDS)
+        usage = stopwatch.stop()
+    if len(tally.latencies) < len(requests):
+        raise BenchError(f"{len(requests) - len(tally.latencies)} requests did not end within {_WORK_LIMIT_SECONDS} s")
+    metrics = throughput_metrics(tally, usage, peak_rss_bytes(server.pid))
+    return Outcome(metrics={**metrics, "connections": float(connections)}, usage=usage)
 
 
 def throughput_metrics(tally: Tally, usage: Usage, peak_rss: int) -> Metrics:

@@ -1,9 +1,27 @@
 """The workloads, one file for each kind of work; each has ``cases()``."""
 
 from bench.cases import Case
-from bench.workloads import amplification, cold, get, herd, listing, memory, parquet, put, ranges, scaling, warm
+from bench.workloads import (
+    amplification,
+    cold,
+    get,
+    herd,
+    listing,
+    memory,
+    mixed,
+    multipart,
+    parquet,
+    put,
+    ranges,
+    scaling,
+    warm,
+    zipf,
+)
 
-_WORKLOADS = (get, ranges, put, listing, memory, cold, warm, herd, amplification, parquet, scaling)
+_WORKLOADS = (
+    *(get, ranges, put, multipart, mixed, listing, memory),
+    *(cold, warm, zipf, herd, amplification, parquet, scaling),
+)
 
 
 def all_cases() -> list[Case]:

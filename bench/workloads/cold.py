@@ -1,7 +1,8 @@
-"""Reading through an empty cache: 1 GiB from one connection, and before it the first byte of small objects.
+"""Reading through an empty cache: 1 GiB from one connection, and before it the first byte of small objects; or many.
 
 ``cold-1GiB-shaped`` has 2 ms each way and 250 MB/s between cache and store; in ``cold-1GiB`` the cores are the limit,
-which client, cache and store share as they like.
+which client, cache and store share as they like. ``cold-4KiB-many`` and ``cold-1MiB-many`` read each of many objects
+once, over a few connections and a link with that delay.
 """
 
 from functools import partial
@@ -9,11 +10,12 @@ from statistics import median
 
 from bench.cases import Case, Outcome, Session
 from bench.catalogue import CACHE_PEERS, OUR_CACHE_NAMES
-from bench.content import GIB, MIB, Thing, things
+from bench.content import GIB, KIB, MIB, Thing, size_name, things
 from bench.measure import Stopwatch, peak_rss_bytes
 from bench.reading import reading_from
 from bench.requests import Endpoint, render_get
 from bench.targets import Server
+from bench.throughput import measure_work
 from bench.understore import Link
 
 _LARGE = things("cold", GIB, 1)[0]
@@ -22,11 +24,13 @@ _LINKS = {
     "cold-1GiB": Link(is_relayed=False),
     "cold-1GiB-shaped": Link(delay_ms=2, bytes_per_second=250e6),
 }
+_MANY = {4 * KIB: 4096, MIB: 512}
+_CONNECTIONS = 16
 
 
 def cases() -> list[Case]:
-    """One case a link."""
-    return [
+    """One case a link for the large object, one case a size for many."""
+    large = [
         Case(
             workload="cold",
             name=name,
@@ -38,6 +42,19 @@ def cases() -> list[Case]:
         )
         for name, link in _LINKS.items()
     ]
+    many = [
+        Case(
+            workload="cold",
+            name=f"cold-{size_name(size)}-many",
+            targets=(*OUR_CACHE_NAMES, "direct", *CACHE_PEERS),
+            prepare=partial(_prepare_many, size),
+            measure=partial(_measure_many, size),
+            link=Link(delay_ms=2),
+            is_pinned=False,
+        )
+        for size in _MANY
+    ]
+    return large + many
 
 
 def _prepare(session: Session, _endpoint: Endpoint | None) -> None:
@@ -61,3 +78,16 @@ def _measure(large: Thing, session: Session, server: Server) -> Outcome:
         "other_cores": usage.others / usage.seconds,
     }
     return Outcome(metrics=metrics)
+
+
+def _prepare_many(size: int, session: Session, _endpoint: Endpoint | None) -> None:
+    session.under_store.store(_many(size))
+
+
+def _measure_many(size: int, _session: Session, server: Server) -> Outcome:
+    requests = [render_get(server.endpoint, each) for each in _many(size)]
+    return measure_work(server, requests, _CONNECTIONS)
+
+
+def _many(size: int) -> list[Thing]:
+    return things(f"cold-many/{size_name(size)}", size, _MANY[size])

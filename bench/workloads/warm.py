@@ -14,7 +14,7 @@ from bench.throughput import measure_throughput
 from bench.understore import Link, forget, seen
 
 _OBJECTS = things("warm", 64 * MIB, 4)
-_CONNECTIONS = {MIB: 16, 64 * KIB: 64}
+_CONNECTIONS = {MIB: 16, 64 * KIB: 64, 4 * KIB: 64}
 _RANGES = 1024
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.content import KIB, MIB, content, pieces, size_name, things
+from bench.content import GIB, KIB, MIB, content, pieces, size_name, things
 
 
 def test_content_of_a_word_is_the_number_above_its_position() -> None:
@@ -29,6 +29,8 @@ def test_things_of_all_sizes_have_numbers_of_their_own() -> None:
     assert len(set(numbers)) == len(numbers)
 
 
-@pytest.mark.parametrize(("size", "name"), [(4096, "4KiB"), (65536, "64KiB"), (MIB, "1MiB"), (64 * MIB, "64MiB")])
+@pytest.mark.parametrize(
+    ("size", "name"), [(4096, "4KiB"), (65536, "64KiB"), (MIB, "1MiB"), (64 * MIB, "64MiB"), (GIB, "1GiB")]
+)
 def test_size_name_uses_the_largest_whole_unit(size: int, name: str) -> None:
     assert size_name(size) == name
