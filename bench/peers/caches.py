@@ -90,7 +90,7 @@ CONFIG proxy.config.http.background_fill_completed_threshold FLOAT 0.0
 CONFIG proxy.config.http.background_fill_active_timeout INT 0
 CONFIG proxy.config.http.cache.max_open_read_retries INT 1000
 CONFIG proxy.config.http.cache.open_read_retry_time INT 10
-CONFIG proxy.config.http.cache.max_open_write_retries INT 1000
+CONFIG proxy.config.http.cache.open_write_fail_action INT 5
 """,
     "remap.config": "map http://{host}:{port}/ http://{store}/\n",
     "storage.config": "{disk} {disk_size}\n",
