@@ -140,6 +140,7 @@ class PinChanged:
 
     bucket: str
     prefix: str
+    is_pinned: bool
     is_changed: bool
 
 

@@ -24,6 +24,14 @@ from s3proxy.commands.sizes import format_size
 
 _RATE_WINDOW_SECONDS = 10.0
 
+_PIN_WORDS = {
+    (True, True): "pinned",
+    (True, False): "was pinned already",
+    (False, True): "unpinned",
+    (False, False): "had no pin",
+}
+"""Of a prefix, by whether it is pinned now and whether that has changed."""
+
 
 def printable(name: str) -> str:
     """``name`` with what could steer a terminal, or hide in one, as escapes: keys are what anybody chose."""
@@ -91,9 +99,7 @@ def tell_result(result: Result) -> str:
             kept = f"; {_count(result.pinned_blocks, 'pinned block')} kept" if result.pinned_blocks else ""
             return f"{_count(result.blocks, 'block')} freed, {format_size(result.bytes)}{kept}"
         case PinChanged():
-            return (
-                f"s3://{result.bucket}/{printable(result.prefix)}: {'done' if result.is_changed else 'was so already'}"
-            )
+            return f"s3://{result.bucket}/{printable(result.prefix)}: {_PIN_WORDS[result.is_pinned, result.is_changed]}"
         case Verified():
             bad = f"{_count(result.bad, 'damaged block')} dropped" if result.bad else "all good"
             return f"{_count(result.blocks, 'block')} verified, {format_size(result.bytes)}; {bad}"

@@ -9,8 +9,8 @@ async def test_pin_keeps_the_prefix_and_says_whether_it_was_kept_already() -> No
     await pin(caches, request(prefix="a/"), told)
     assert caches.pinned == [Pin(bucket="data", prefix="a/")]
     assert told.messages == [
-        PinChanged(bucket="data", prefix="a/", is_changed=True),
-        PinChanged(bucket="data", prefix="a/", is_changed=False),
+        PinChanged(bucket="data", prefix="a/", is_pinned=True, is_changed=True),
+        PinChanged(bucket="data", prefix="a/", is_pinned=True, is_changed=False),
     ]
 
 
@@ -21,6 +21,6 @@ async def test_unpin_takes_back_this_pin_only() -> None:
     await unpin(caches, request(prefix="a/"), told)
     assert caches.pinned == [Pin(bucket="data", prefix="a/b/")]
     assert told.messages == [
-        PinChanged(bucket="data", prefix="a/", is_changed=True),
-        PinChanged(bucket="data", prefix="a/", is_changed=False),
+        PinChanged(bucket="data", prefix="a/", is_pinned=False, is_changed=True),
+        PinChanged(bucket="data", prefix="a/", is_pinned=False, is_changed=False),
     ]

@@ -81,13 +81,13 @@ async def test_pin_free_and_unpin(cache: Cache, path: Path) -> None:
     caches = FakeCaches({"a": MIB})
     caches.cached = {("a", 0)}
     async with serving(caches, path):
-        assert await trio.to_thread.run_sync(cache, "pin", "s3://data/a") == (0, "s3://data/a: done\n", "")
+        assert await trio.to_thread.run_sync(cache, "pin", "s3://data/a") == (0, "s3://data/a: pinned\n", "")
         assert caches.pinned == [Pin(bucket="data", prefix="a")]
         said = await trio.to_thread.run_sync(cache, "free", "s3://data/")
         assert said == (0, "0 blocks freed, 0 B; 1 pinned block kept\n", "")
-        assert await trio.to_thread.run_sync(cache, "unpin", "s3://data/a") == (0, "s3://data/a: done\n", "")
+        assert await trio.to_thread.run_sync(cache, "unpin", "s3://data/a") == (0, "s3://data/a: unpinned\n", "")
         said = await trio.to_thread.run_sync(cache, "unpin", "s3://data/a")
-        assert said == (0, "s3://data/a: was so already\n", "")
+        assert said == (0, "s3://data/a: had no pin\n", "")
         said = await trio.to_thread.run_sync(cache, "free", "s3://data/", "--pinned")
         assert said == (0, "1 block freed, 1.00 MiB\n", "")
 
