@@ -12,6 +12,7 @@ GIB = 1024 * MIB
 _UNITS = ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"))
 _WORD = 8
 _PIECE = MIB
+_SAMPLES = 9
 _NUMBER_SHIFT = 40  # the low 40 bits count words: 8 TiB of them for each object
 
 
@@ -38,6 +39,13 @@ def pieces(thing: Thing) -> Iterator[bytes]:
     """The whole content in order, a MiB at a time."""
     for start in range(0, thing.size, _PIECE):
         yield content(thing.number, start, min(start + _PIECE, thing.size))
+
+
+def samples_of(size: int) -> list[tuple[int, int]]:
+    """Ranges ``[start, stop)`` of up to a MiB in which to look at a large object: its ends, and places between."""
+    last = max(0, size - _PIECE)
+    starts = dict.fromkeys(last * part // (_SAMPLES - 1) for part in range(_SAMPLES))
+    return [(start, min(start + _PIECE, size)) for start in starts]
 
 
 def things(prefix: str, size: int, count: int) -> list[Thing]:

@@ -14,7 +14,7 @@ from bench.content import GIB, KIB, MIB, Thing, pieces, size_name, things
 from bench.load import Load
 from bench.requests import BUCKET, Endpoint, render_put
 
-COUNTS = {4 * KIB: 256, 64 * KIB: 256, MIB: 64, 64 * MIB: 4, 256 * MIB: 2, GIB: 1}
+COUNTS = {4 * KIB: 256, 64 * KIB: 256, MIB: 64, 16 * MIB: 16, 64 * MIB: 4, 256 * MIB: 2, GIB: 1}
 """Size -> how many objects: enough to leave the processor's caches, little enough to stay in the page cache."""
 
 _UPLOADERS = 16

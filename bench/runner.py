@@ -13,7 +13,7 @@ from bench.cases import Case, Session
 from bench.measure import running_on
 from bench.samples import Failure, Metrics, Sample
 from bench.targets import Data, Server, Target, started
-from bench.understore import THINGS, seen
+from bench.understore import THINGS, is_counted, seen
 
 Report = Callable[[Sample | Failure], None]
 Turns = Collection[tuple[str, str, int]]
@@ -80,8 +80,7 @@ def _take_turn(session: Session, case: Case, target: Target, turn: int) -> Sampl
 
 def _store_requests(server: Server, metrics: Metrics) -> Metrics:
     """What the under-store was asked in the whole turn, where that is counted and the case does not say it better."""
-    is_counted = server.upstream is not None and server.upstream.relay_pid is not None
-    if not is_counted or "store_requests" in metrics:
+    if not is_counted(server.upstream) or "store_requests" in metrics:
         return {}
     return {"store_requests": float(seen(server.upstream).requests(path=THINGS))}
 

@@ -112,6 +112,11 @@ class UnderStore:
         return self._server
 
 
+def is_counted(upstream: Upstream | None) -> bool:
+    """Whether there is a relay that ``seen`` can ask."""
+    return upstream is not None and upstream.relay_pid is not None
+
+
 def seen(upstream: Upstream | None) -> Tally:
     """What the under-store was asked since ``forget``.
 

@@ -13,7 +13,7 @@ from bench.load import Load
 from bench.requests import Endpoint, render_range
 from bench.samples import percentile
 from bench.targets import Server
-from bench.understore import Link, forget, seen
+from bench.understore import THINGS, Link, forget, seen
 
 _OBJECTS = things("amplification", 64 * MIB, 100)
 _READ = 8 * KIB
@@ -65,8 +65,8 @@ def _measure(_session: Session, server: Server) -> Outcome:
         metrics={
             "seconds": tally.seconds,
             "p50_ms": percentile(tally.latencies, 0.5) / 1e6,
-            "store_requests": float(store.requests()),
-            "store_mb": store.body_bytes("GET") / 1e6,
-            "store_ratio": store.body_bytes("GET") / (_READS * _READ),
+            "store_requests": float(store.requests(path=THINGS)),
+            "store_mb": store.body_bytes(path=THINGS) / 1e6,
+            "store_ratio": store.body_bytes(path=THINGS) / (_READS * _READ),
         }
     )

@@ -14,7 +14,7 @@ from bench.measure import Stopwatch, peak_rss_bytes
 from bench.requests import Endpoint, render_get
 from bench.samples import percentile
 from bench.targets import Server
-from bench.understore import Link, seen
+from bench.understore import THINGS, Link, seen
 
 _OBJECTS = things("herd", MIB, 100)
 _CLIENTS = 100
@@ -48,7 +48,7 @@ def _measure(_session: Session, server: Server) -> Outcome:
     usage = stopwatch.stop()
     if len(tally.latencies) < _CLIENTS * len(_OBJECTS):
         raise BenchError(f"{_CLIENTS * len(_OBJECTS) - len(tally.latencies)} responses did not end")
-    fetched = seen(server.upstream).body_bytes()
+    fetched = seen(server.upstream).body_bytes(path=THINGS)
     check_objects(server.endpoint, _OBJECTS)
     metrics = {
         "clients": float(_CLIENTS),

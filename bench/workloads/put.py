@@ -24,8 +24,8 @@ from bench.signing import EMPTY_PAYLOAD
 from bench.targets import Server
 from bench.throughput import measure_throughput, measure_work
 
-_CONNECTIONS = {4 * KIB: 16, 64 * KIB: 16, MIB: 8, 64 * MIB: 4, GIB: 2}
-_KEYS = {4 * KIB: 256, 64 * KIB: 256, MIB: 64, 64 * MIB: 8, GIB: 2}
+_CONNECTIONS = {4 * KIB: 16, 64 * KIB: 16, MIB: 8, 16 * MIB: 4, 64 * MIB: 4, GIB: 2}
+_KEYS = {4 * KIB: 256, 64 * KIB: 256, MIB: 64, 16 * MIB: 16, 64 * MIB: 8, GIB: 2}
 _INLINE_UP_TO = 64 * KIB  # larger bodies are sent from a file by the kernel
 _CHECKED = 2
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.content import GIB, KIB, MIB, content, pieces, size_name, things
+from bench.content import GIB, KIB, MIB, content, pieces, samples_of, size_name, things
 
 
 def test_content_of_a_word_is_the_number_above_its_position() -> None:
@@ -22,6 +22,14 @@ def test_content_of_any_range_is_that_slice_of_the_whole(start: int, length: int
 def test_pieces_of_an_object_add_up_to_its_content() -> None:
     thing = things("a", 3 * MIB // 2, 1)[0]
     assert b"".join(pieces(thing)) == content(thing.number, 0, thing.size)
+
+
+@given(size=st.integers(1, 1 << 34))
+def test_samples_of_an_object_cover_both_ends_and_stay_inside(size: int) -> None:
+    samples = samples_of(size)
+    assert (samples[0][0], samples[-1][1]) == (0, size)
+    assert all(0 <= start < stop <= size for start, stop in samples)
+    assert len(set(samples)) == len(samples) <= 9
 
 
 def test_things_of_all_sizes_have_numbers_of_their_own() -> None:

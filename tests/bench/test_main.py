@@ -12,7 +12,7 @@ from bench.samples import Sample
 def test_list_shows_every_case_and_target(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ("get-4KiB", "range-64MiB", "put-1MiB", "list-uploaded", "memory", "nginx"))
+    assert all(name in shown for name in ("get-4KiB", "range-8MiB", "put-1MiB", "list-uploaded", "memory", "nginx"))
 
 
 @pytest.mark.parametrize(
