@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="s3proxy", description="An S3 endpoint over a directory, or over any S3 with a cache in between.")
+    parser = argparse.ArgumentParser(
+        prog="s3proxy", description="An S3 endpoint over a directory, or over any S3 with a cache in between."
+    )
     parser.add_argument("--version", action="version", version=f"s3proxy {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve S3 until told to stop")
