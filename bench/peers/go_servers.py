@@ -81,7 +81,7 @@ GO_SERVERS = (
     ),
     Target(
         name="rclone",
-        summary="rclone serve s3 over a directory; signed; syncs nothing",
+        summary="rclone serve s3 over a directory; signed; syncs nothing; hashes a file whenever its ETag is asked for",
         absence=lambda: absence_of("rclone", _RCLONE),
         version=partial(version_said, "rclone", "version", variable=_RCLONE),
         command=_rclone,
