@@ -201,15 +201,16 @@ class NodeView:
                 down_since=since,
             )
         found = self._contents.get(name)
+        used_bytes = tier.usage.used_bytes()
         return TierState(
             name=name,
-            used_bytes=tier.usage.used_bytes(),
+            used_bytes=used_bytes,
             size_bytes=tier.usage.size_bytes,
             blocks=None if found is None else found.blocks,
             is_working=found is None or found.is_working,
             reason=reason,
             down_since=since,
-            buckets=() if found is None else found.buckets,
+            buckets=() if found is None else _within(found.buckets, used_bytes),
         )
 
     def _bucket_of(self, version: ObjectVersion) -> str:
@@ -224,6 +225,12 @@ async def _ask(under: UnderStore) -> None:
     if isinstance(under.store, Outage):
         raise StoreUnavailableError(under.store.reason)
     await under.store.get_bucket(_PROBED)
+
+
+def _within(buckets: Sequence[tuple[str, int]], used_bytes: int) -> Sequence[tuple[str, int]]:
+    """The parts of buckets, which were looked at a while ago, of what is used now."""
+    total = sum(size for _, size in buckets)
+    return buckets if total <= used_bytes else [(bucket, size * used_bytes // total) for bucket, size in buckets]
 
 
 def _sizes(config: Config) -> dict[str, int]:

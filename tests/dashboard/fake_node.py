@@ -36,6 +36,7 @@ class FakeNode:
     reason: str | None = None
     is_new: bool = False
     """Nothing has happened yet."""
+    lost_processes: dict[str, int] = field(default_factory=lambda: {"died": 0, "hung": 0})
     load: float = 1.0
     """All rates are this many times the usual."""
     blocks: list[list[int]] = field(default_factory=lambda: blocks_of(240))
@@ -96,6 +97,7 @@ class FakeNode:
             "is_ready": self.is_ready,
             "reason": self.reason,
             "workers": workers,
+            "lost_processes": self.lost_processes,
         }
         cache = {"is_on": True, "hits": 0, "misses": 0, "tiers": _tiers(is_new=self.is_new)}
         if not self.is_new:

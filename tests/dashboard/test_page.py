@@ -40,6 +40,20 @@ def test_page_says_what_the_node_is_and_how_it_fares(page: Page, node: FakeNode)
     assert page.complaints() == []
 
 
+@pytest.mark.parametrize(
+    ("lost", "words"),
+    [
+        ({"died": 0, "hung": 0}, []),
+        ({"died": 2, "hung": 0}, ["Since the start 2 died; the log says where."]),
+        ({"died": 2, "hung": 1}, ["Since the start 2 died, 1 hung; the log says where."]),
+    ],
+)
+def test_page_says_that_processes_were_lost(page: Page, node: FakeNode, lost: dict[str, int], words: list[str]) -> None:
+    node.lost_processes = lost
+    opened(page, node)
+    assert texts(page, "#workers p") == words
+
+
 def test_page_asks_only_the_node(page: Page, node: FakeNode) -> None:
     page.call("Network.enable")
     opened(page, node)

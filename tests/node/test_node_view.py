@@ -6,7 +6,7 @@ import pytest
 from s3proxy.admin.survey import Contents
 from s3proxy.cache.tier import Tier
 from s3proxy.node import node_view
-from tests.node.configuring import configured
+from tests.node.configuring import MIB, configured
 from tests.node.planes import ask, cached, content, plane, stored
 
 
@@ -30,6 +30,21 @@ async def test_status_tells_what_fills_the_tiers(tmp_path: Path) -> None:
         assert status["node"]["workers"] == [
             {"number": 0, "pid": None, "is_ready": False, "rss_bytes": None, "cpu_seconds": None, "descriptors": None}
         ]
+
+
+async def test_parts_of_buckets_are_no_more_than_what_is_used_by_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = cached(tmp_path)
+    await stored(config)
+    monkeypatch.setattr(
+        node_view, "survey", lambda *_: Contents(blocks=3, buckets=[("lake", 300 * MIB), ("pond", 100 * MIB)])
+    )
+    async with plane(config) as port:
+        memory, _ = (await content(port, "/status"))["cache"]["tiers"]
+        lake, pond = (bucket["bytes"] for bucket in memory["buckets"])
+        assert memory["used_bytes"] - 1 <= lake + pond <= memory["used_bytes"]
+        assert lake == pytest.approx(3 * pond, rel=0.01)
 
 
 async def test_status_is_told_although_a_tier_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

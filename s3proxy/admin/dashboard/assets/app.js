@@ -156,7 +156,7 @@ function showStatus(fresh) {
   showTotals(fresh);
   tables.showTiers(byId("tiers"), fresh.cache);
   tables.showStores(byId("stores"), fresh.stores, now());
-  tables.showWorkers(byId("workers"), fresh.node.workers, earlier);
+  tables.showWorkers(byId("workers"), fresh.node, earlier);
   tables.showBusiest(byId("busiest"), fresh.busiest);
   tables.showSlowest(byId("slowest"), fresh.slowest);
   tables.showErrors(byId("errors"), fresh.errors);

@@ -93,7 +93,7 @@ const reach = ({ is_reachable: isReachable }) =>
 const pair = (label, value) => make("div", {}, make("dt", {}, label), make("dd", {}, value));
 
 /** `earlier` is the status before this one, for what the processors did between the two. */
-export function showWorkers(region, workers, earlier) {
+export function showWorkers(region, { workers, lost_processes: lost }, earlier) {
   if (!workers.length) return fill(region, empty("No worker is running."));
   fill(
     region,
@@ -116,7 +116,14 @@ export function showWorkers(region, workers, earlier) {
       ],
       workers,
     ),
+    ...lostInWords(lost),
   );
+}
+
+/** Processes that were replaced because something is wrong, if there were any. */
+function lostInWords({ died, hung } = {}) {
+  const words = [died && `${exact(died)} died`, hung && `${exact(hung)} hung`].filter(Boolean).join(", ");
+  return words ? [make("p", { class: "warn" }, `Since the start ${words}; the log says where.`)] : [];
 }
 
 function load(worker, earlier) {
