@@ -142,6 +142,19 @@ def test_worker_whose_event_loop_stands_still_is_replaced_and_counted(tmp_path: 
         assert json.loads(shown(tmp_path / "admin.sock", "/status"))["node"]["lost_processes"] == {"died": 0, "hung": 1}
 
 
+def test_scrape_asks_nothing_of_the_workers(tmp_path: Path) -> None:
+    settings: Settings = {**TWO, "admin": {"listen": "127.0.0.1:0", "socket": str(tmp_path / "admin.sock")}}
+    with started(tmp_path / "root", tmp_path / "scratch", settings=settings) as server:
+        send(server, "PUT", "/bucket")
+        counted = b's3proxy_requests_total{operation="CreateBucket",status="200"} 1.0'
+        wait_until(lambda: counted in shown(tmp_path / "admin.sock", "/metrics"), seconds=5)
+        for pid in server.workers():
+            os.kill(pid, signal.SIGSTOP)
+        assert counted in shown(tmp_path / "admin.sock", "/metrics")
+        for pid in server.workers():
+            os.kill(pid, signal.SIGCONT)
+
+
 def test_status_tells_the_port_that_the_kernel_chose(tmp_path: Path) -> None:
     settings: Settings = {"admin": {"listen": "127.0.0.1:0", "socket": str(tmp_path / "admin.sock")}}
     with started(tmp_path / "root", tmp_path / "scratch", settings=settings) as server:
