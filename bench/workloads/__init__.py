@@ -3,6 +3,7 @@
 from bench.cases import Case
 from bench.workloads import (
     amplification,
+    cached_ranges,
     cold,
     get,
     herd,
@@ -15,12 +16,11 @@ from bench.workloads import (
     ranges,
     scaling,
     warm,
-    zipf,
 )
 
 _WORKLOADS = (
     *(get, ranges, put, multipart, mixed, listing, memory),
-    *(cold, warm, zipf, herd, amplification, parquet, scaling),
+    *(cold, warm, cached_ranges, herd, amplification, parquet, scaling),
 )
 
 

@@ -12,10 +12,11 @@ import pytest
 from bench import BenchError
 from bench.catalogue import TARGETS
 from bench.client import connected
-from bench.content import MIB, Thing, content
+from bench.content import KIB, MIB, Thing, content, things
 from bench.requests import Endpoint, Request, sha256_of
 from bench.signing import EMPTY_PAYLOAD
 from bench.workloads import all_cases
+from bench.workloads.cached_ranges import ranges_of
 from bench.workloads.mixed import mixed_requests
 from bench.workloads.multipart import Acknowledged, Part, parts_of, tally_of, upload
 
@@ -31,6 +32,15 @@ def test_cases_have_names_of_their_own_and_targets_that_there_are() -> None:
 def test_cases_behind_a_link_are_for_caches_and_others_for_servers() -> None:
     caches = {target.name for target in TARGETS if target.caches}
     assert all((target in caches) == (case.link is not None) for case in all_cases() for target in case.targets)
+
+
+@pytest.mark.parametrize(("law", "length"), [("uniform", 8 * KIB), ("zipf", MIB), ("zipf", 8 * MIB)])
+def test_ranges_of_objects_are_aligned_and_inside(law: str, length: int) -> None:
+    objects = things("ranges", 8 * MIB, 16)
+    chosen = ranges_of(objects, length, law)
+    assert chosen == ranges_of(objects, length, law)
+    assert len({thing.key for thing, _ in chosen}) == len(objects)
+    assert all(start % length == 0 and start + length <= thing.size for thing, start in chosen)
 
 
 def test_mixed_requests_are_one_in_ten_a_put_of_the_same_keys() -> None:
