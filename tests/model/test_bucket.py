@@ -35,6 +35,7 @@ def root(server: Server) -> Path:
     return server.root
 
 
+@pytest.mark.timeout(600)  # over Ceph some hundred requests take long
 def test_bucket_used_through_s3_agrees_with_the_reference(node_kind: str, server: Server) -> None:
     most_parts = 1 if node_kind == "ceph" else 4  # of which Ceph wants all but the last to have 5 MiB
     machine = type("Machine", (BucketMachine,), {"server": server, "most_parts": most_parts})

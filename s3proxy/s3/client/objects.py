@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.header import decode_header
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from s3proxy.http1.messages import Header
 from s3proxy.s3.checksums import is_checksum, trailer_name
@@ -288,8 +288,8 @@ def description(metadata: ObjectMetadata, acl: CannedAcl) -> tuple[Header, ...]:
 
 
 def tagging_header(tags: Tags) -> tuple[Header, ...]:
-    """The tags as a header; none without tags."""
-    return ((b"x-amz-tagging", urlencode(tags).encode()),) if tags else ()
+    """The tags as a header; none without tags. A space is ``%20``: Ceph takes ``+`` for a plus sign."""
+    return ((b"x-amz-tagging", urlencode(tags, quote_via=quote).encode()),) if tags else ()
 
 
 def storage_class_header(storage_class: str | None) -> tuple[Header, ...]:
