@@ -17,7 +17,7 @@ from bench.requests import Endpoint, Request, sha256_of
 from bench.signing import EMPTY_PAYLOAD
 from bench.workloads import all_cases
 from bench.workloads.cached_ranges import ranges_of
-from bench.workloads.mixed import mixed_requests
+from bench.workloads.mixed import Latencies, mixed_requests, timed
 from bench.workloads.multipart import Acknowledged, Part, parts_of, tally_of, upload
 
 _PARTS = [Part(body=memoryview(b"first"), payload=EMPTY_PAYLOAD), Part(body=memoryview(b"last"), payload=EMPTY_PAYLOAD)]
@@ -89,6 +89,15 @@ def test_upload_with_an_error_after_the_status_fails() -> None:
         pytest.raises(BenchError, match="InternalError"),
     ):
         upload(client, "key", _PARTS, [])
+
+
+def test_timed_tells_the_latencies_of_both_kinds_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([0, 3_000_000, 10_000_000, 14_000_000])
+    monkeypatch.setattr("time.perf_counter_ns", lambda: next(moments))
+    latencies = Latencies()
+    requests = [Request(data=b"g", status=b""), Request(data=b"p", inline=1, status=b"")]
+    assert list(timed(iter(requests), latencies)) == requests
+    assert latencies.metrics() == {"get_p50_ms": 3.0, "get_p99_ms": 3.0, "put_p50_ms": 4.0, "put_p99_ms": 4.0}
 
 
 @contextmanager
