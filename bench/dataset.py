@@ -86,6 +86,16 @@ class Dataset:
             _upload_empty(endpoint, bucket, keys)
         self._filled.add(bucket)
 
+    def make_keyed(self, bucket: str, keys: Sequence[str], endpoint: Endpoint) -> None:
+        """Have a bucket with an object uploaded to each of the keys, which holds its key, over one connection."""
+        if bucket in self._filled:
+            return
+        self.make_bucket(bucket, endpoint)
+        with connected(endpoint) as client:
+            for key in keys:
+                expect(client.put(f"/{bucket}/{key}", key.encode(), len(key)), 200)
+        self._filled.add(bucket)
+
     def source(self, thing: Thing) -> Path:
         """A file outside the root that holds what ``thing`` holds, to be uploaded."""
         path = self.source_path(thing.key)

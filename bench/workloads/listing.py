@@ -52,11 +52,7 @@ def _prepare_files(session: Session, endpoint: Endpoint | None) -> None:
 def _prepare_uploaded(session: Session, endpoint: Endpoint | None) -> None:
     if endpoint is None:
         raise BenchError("no target that could upload the objects")
-    bucket = "bench-list-uploaded"
-    session.dataset.make_bucket(bucket, endpoint)
-    with connected(endpoint) as client:
-        for key in flat_keys(_UPLOADED):
-            expect(client.put(f"/{bucket}/{key}", key.encode(), len(key)), 200)
+    session.dataset.make_keyed("bench-list-uploaded", flat_keys(_UPLOADED), endpoint)
 
 
 def _measure_files(session: Session, server: Server) -> Outcome:

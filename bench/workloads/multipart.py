@@ -2,7 +2,8 @@
 
 What the server answers matters to the next request, so that each connection has a thread here and not a place in the
 load generator. The requests that are counted and timed are the parts; creating and completing the uploads takes of the
-same time. The signed targets are sent each part's SHA-256, as SDKs do without TLS.
+same time, and what completing takes is shown beside. The signed targets are sent each part's SHA-256, as SDKs do
+without TLS.
 """
 
 import re
@@ -11,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench import BenchError
 from bench.cases import Case, Outcome, Session
@@ -21,6 +22,7 @@ from bench.content import MIB, Thing, content, things
 from bench.load import Tally
 from bench.measure import Stopwatch, peak_rss_bytes
 from bench.requests import BUCKET, Endpoint, sha256_of
+from bench.samples import Metrics, percentile
 from bench.signing import EMPTY_PAYLOAD, Call
 from bench.targets import Server
 from bench.throughput import throughput_metrics
@@ -43,10 +45,18 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """A part that the server has: when it said so, and how long that took, in nanoseconds."""
+    """What the server has done: when it said so, and how long that took, in nanoseconds."""
 
     at: int
     took: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """All that the server has done for all uploads."""
+
+    parts: list[Acknowledged] = field(default_factory=list)
+    completions: list[Acknowledged] = field(default_factory=list)
 
 
 def cases() -> list[Case]:
@@ -69,29 +79,42 @@ def _prepare(session: Session, endpoint: Endpoint | None) -> None:
 def _measure(session: Session, server: Server) -> Outcome:
     settings = session.settings
     count = settings.connections or _CONNECTIONS
-    acknowledged: list[Acknowledged] = []
-    with _uploading(server.endpoint, count, acknowledged):
+    progress = Progress()
+    with _uploading(server.endpoint, count, progress):
         time.sleep(settings.warm_seconds)
         begin = time.perf_counter_ns()
         stopwatch = Stopwatch(server.pid)
         time.sleep(settings.seconds)
         usage = stopwatch.stop()
-        tally = tally_of(acknowledged, begin, time.perf_counter_ns())
+        end = time.perf_counter_ns()
+    tally = tally_of(progress.parts, begin, end)
     if not tally.latencies:
         raise BenchError(f"no part was acknowledged within {settings.seconds} s: take longer (--seconds)")
     check_objects(server.endpoint, _OBJECTS[: min(count, _CHECKED)])
     metrics = throughput_metrics(tally, usage, peak_rss_bytes(server.pid))
-    return Outcome(metrics={**metrics, "connections": float(count)}, usage=usage)
+    more = {"connections": float(count), **completion_metrics(progress.completions, begin, end)}
+    return Outcome(metrics={**metrics, **more}, usage=usage)
 
 
 def tally_of(acknowledged: Sequence[Acknowledged], begin: int, end: int) -> Tally:
     """What was acknowledged in the time ``[begin, end)``."""
-    latencies = sorted(each.took for each in acknowledged if begin <= each.at < end)
+    latencies = _latencies(acknowledged, begin, end)
     return Tally(seconds=(end - begin) / 1e9, body_bytes=len(latencies) * _PART, latencies=latencies)
 
 
+def completion_metrics(completions: Sequence[Acknowledged], begin: int, end: int) -> Metrics:
+    """How many uploads were completed in the time ``[begin, end)``, and how long that took in the middle."""
+    latencies = _latencies(completions, begin, end)
+    rate = {"uploads_per_second": len(latencies) / ((end - begin) / 1e9)}
+    return {**rate, "complete_p50_ms": percentile(latencies, 0.5) / 1e6} if latencies else rate
+
+
+def _latencies(acknowledged: Sequence[Acknowledged], begin: int, end: int) -> list[int]:
+    return sorted(each.took for each in acknowledged if begin <= each.at < end)
+
+
 @contextmanager
-def _uploading(endpoint: Endpoint, count: int, acknowledged: list[Acknowledged]) -> Iterator[None]:
+def _uploading(endpoint: Endpoint, count: int, progress: Progress) -> Iterator[None]:
     """Upload meanwhile over ``count`` connections; at the end each completes what it is at.
 
     Raises:
@@ -105,7 +128,7 @@ def _uploading(endpoint: Endpoint, count: int, acknowledged: list[Acknowledged])
     def upload_often(thing: Thing) -> None:
         with connected(endpoint) as client:
             while True:
-                upload(client, thing.key, parts[thing.key], acknowledged)
+                upload(client, thing.key, parts[thing.key], progress)
                 if done.is_set():
                     return
 
@@ -126,8 +149,8 @@ def parts_of(thing: Thing, *, is_hashed: bool) -> list[Part]:
     return [Part(body=body, payload=sha256_of(body) if is_hashed else EMPTY_PAYLOAD) for body in bodies]
 
 
-def upload(client: Client, key: str, parts: Sequence[Part], acknowledged: list[Acknowledged]) -> None:
-    """One whole upload, whose parts are noted one by one.
+def upload(client: Client, key: str, parts: Sequence[Part], progress: Progress) -> None:
+    """One whole upload, whose parts and completion are noted one by one.
 
     Raises:
         BenchError: the server refused something.
@@ -139,12 +162,19 @@ def upload(client: Client, key: str, parts: Sequence[Part], acknowledged: list[A
     query = {"uploadId": found[1].decode()}
     etags = []
     for number, part in enumerate(parts, 1):
-        begin = time.perf_counter_ns()
-        call = _call("PUT", key, {**query, "partNumber": str(number)}, part.payload)
-        etags.append(expect(client.send(call, part.body, len(part.body)), 200).etag)
-        end = time.perf_counter_ns()
-        acknowledged.append(Acknowledged(at=end, took=end - begin))
-    _complete(client, key, query, etags)
+        with _noted(progress.parts):
+            call = _call("PUT", key, {**query, "partNumber": str(number)}, part.payload)
+            etags.append(expect(client.send(call, part.body, len(part.body)), 200).etag)
+    with _noted(progress.completions):
+        _complete(client, key, query, etags)
+
+
+@contextmanager
+def _noted(done: list[Acknowledged]) -> Iterator[None]:
+    begin = time.perf_counter_ns()
+    yield
+    end = time.perf_counter_ns()
+    done.append(Acknowledged(at=end, took=end - begin))
 
 
 def _complete(client: Client, key: str, query: dict[str, str], etags: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from bench.signing import EMPTY_PAYLOAD
 from bench.workloads import all_cases
 from bench.workloads.cached_ranges import ranges_of
 from bench.workloads.mixed import Latencies, mixed_requests, timed
-from bench.workloads.multipart import Acknowledged, Part, parts_of, tally_of, upload
+from bench.workloads.multipart import Acknowledged, Part, Progress, completion_metrics, parts_of, tally_of, upload
 
 _PARTS = [Part(body=memoryview(b"first"), payload=EMPTY_PAYLOAD), Part(body=memoryview(b"last"), payload=EMPTY_PAYLOAD)]
 
@@ -67,11 +67,17 @@ def test_tally_of_parts_counts_those_that_were_acknowledged_meanwhile() -> None:
     assert (tally.body_bytes, tally.seconds) == (16 * MIB, 1e-7)
 
 
+def test_completion_metrics_are_of_uploads_that_were_completed_meanwhile() -> None:
+    completions = [Acknowledged(at=at, took=1_000_000) for at in (0, 500_000_000, 2_000_000_000)]
+    assert completion_metrics(completions, 1, 1_000_000_001) == {"uploads_per_second": 1.0, "complete_p50_ms": 1.0}
+    assert completion_metrics([], 0, 1) == {"uploads_per_second": 0.0}
+
+
 def test_upload_completes_with_the_etags_of_its_parts() -> None:
-    acknowledged: list[Acknowledged] = []
+    progress = Progress()
     asked: list[bytes] = []
     with _answering(asked, b"<CompleteMultipartUploadResult/>") as endpoint, connected(endpoint) as client:
-        upload(client, "key", _PARTS, acknowledged)
+        upload(client, "key", _PARTS, progress)
     assert [line.split()[:2] for line in asked] == [
         [b"POST", b"/bench/key?uploads="],
         [b"PUT", b"/bench/key?partNumber=1&uploadId=a%2Fb"],
@@ -79,7 +85,7 @@ def test_upload_completes_with_the_etags_of_its_parts() -> None:
         [b"POST", b"/bench/key?uploadId=a%2Fb"],
     ]
     assert b'<PartNumber>2</PartNumber><ETag>"4"</ETag>' in asked[-1]
-    assert len(acknowledged) == 2
+    assert (len(progress.parts), len(progress.completions)) == (2, 1)
 
 
 def test_upload_with_an_error_after_the_status_fails() -> None:
@@ -88,7 +94,7 @@ def test_upload_with_an_error_after_the_status_fails() -> None:
         connected(endpoint) as client,
         pytest.raises(BenchError, match="InternalError"),
     ):
-        upload(client, "key", _PARTS, [])
+        upload(client, "key", _PARTS, Progress())
 
 
 def test_timed_tells_the_latencies_of_both_kinds_apart(monkeypatch: pytest.MonkeyPatch) -> None:
