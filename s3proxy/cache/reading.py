@@ -19,7 +19,7 @@ from s3proxy.cache.filling import Fill
 from s3proxy.cache.plan import Run
 from s3proxy.cache.source import Excerpt, Fetched, Source, size_of
 
-INLINE_BYTES: Final = 64 * 1024
+INLINE_BYTES: Final = 32 * 1024
 """Up to so many bytes are read here, to go out in one send with the head of the response; larger pieces are left to
 sendfile."""
 

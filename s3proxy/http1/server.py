@@ -21,6 +21,7 @@ _UNUSABLE = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSU
 _RETRY_SECONDS = 0.1  # trio.serve_listeners waits as long
 
 _GIVE_WAY_SECONDS = 0.1  # far longer than a worker with room needs, short for whoever is then refused
+_ACCEPTED_AT_ONCE = 8  # between two turns of all others, so that who comes to a busy worker is let in soon
 _MAX_REFUSALS = 64  # told at one time that there is no room; with more than that at the door, it just closes
 _DISK_THREADS = 16  # waiting for pages of files being sent: enough to keep a disk's queue filled
 
@@ -82,7 +83,7 @@ class HttpServer:
         """How many of them wait for a request."""
         return len(self._occupancy.idle)
 
-    async def serve(self, listeners: Sequence[trio.SocketListener]) -> None:
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Serve until ``drain`` was called and the last response is sent, or its time is over.
 
         Closes: the listeners, as soon as it stops accepting.
@@ -100,7 +101,7 @@ class HttpServer:
                                 doors.start_soon(self._accept, listener, connections)
                 finally:
                     for listener in listeners:
-                        listener.socket.close()
+                        listener.close()
                 connections.cancel_scope.deadline = trio.current_time() + self._limits.drain_seconds
             watch.cancel_scope.cancel()
 
@@ -117,24 +118,34 @@ class HttpServer:
         for place, (end, deadline) in enumerate(idle.items()):
             idle[end] = min(deadline, now + patience * (1 + place / len(idle)))
 
-    async def _accept(self, listener: trio.SocketListener, connections: trio.Nursery) -> None:
-        if listener.socket.family != socket.AF_UNIX:
+    async def _accept(self, listener: socket.socket, connections: trio.Nursery) -> None:
+        listener.setblocking(False)
+        if listener.family != socket.AF_UNIX:
             # A response is one send or ends with one, so waiting to fill a packet only delays. Inherited on accept.
-            listener.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:
+            await self._give_way(listener)
+            await trio.lowlevel.wait_readable(listener)
             try:
-                await self._give_way(listener.socket)
-                accepted, address = await listener.socket.accept()
+                self._admit_some(listener, connections)
             except OSError as error:
                 if error.errno in _UNUSABLE:
                     raise
                 if error.errno in _EXHAUSTED:
                     self._service.observe(Incident.ACCEPT_FAILED, error)
                     await trio.sleep(_RETRY_SECONDS)
-                continue
-            self._admit(accepted, address, connections)
 
-    async def _give_way(self, listener: trio.socket.SocketType) -> None:
+    def _admit_some(self, listener: socket.socket, connections: trio.Nursery) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                accepted, address = listener.accept()
+            except BlockingIOError:
+                return
+            self._admit(accepted, address, connections)
+            if self._is_full:
+                return
+
+    async def _give_way(self, listener: socket.socket) -> None:
         """With no room left, let other workers on the same socket take who comes, and return when none did.
 
         After that, refusals go on for as long without: a queue of them must be told soon.
@@ -149,10 +160,7 @@ class HttpServer:
     def _is_full(self) -> bool:
         return self._occupancy.connections >= self._limits.max_connections
 
-    def _admit(self, accepted: trio.socket.SocketType, address: object, connections: trio.Nursery) -> None:
-        # From here on a plain socket, so that a system call can be tried before a wait is arranged.
-        family, kind, protocol = accepted.family, accepted.type, accepted.proto
-        sock = socket.socket(family, kind, protocol, fileno=accepted.detach())
+    def _admit(self, sock: socket.socket, address: object, connections: trio.Nursery) -> None:
         peer = str(address[0]) if isinstance(address, tuple) else "unix"
         transport = SocketTransport(sock, peer, stall_seconds=self._limits.stall_timeout_seconds, disk=self._disk)
         self.accepted += 1
@@ -209,7 +217,7 @@ class HttpServer:
         self._service.observe(Incident.HANDSHAKE_FAILED, error)
 
 
-def _is_readable(sock: trio.socket.SocketType) -> bool:
+def _is_readable(sock: socket.socket) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))

@@ -115,11 +115,6 @@ def _unix_socket(config: AdminConfig, port: int, stack: ExitStack) -> list[socke
         return []
 
 
-def listeners_of(sockets: Sequence[socket.socket]) -> list[trio.SocketListener]:
-    """What trio accepts from; takes the sockets over."""
-    return [trio.SocketListener(trio.socket.from_stdlib_socket(each)) for each in sockets]
-
-
 def announce(sockets: Sequence[socket.socket], *, is_tls: bool = False) -> None:
     """Say on standard error where the node can be reached now."""
     scheme = "https" if is_tls else "http"

@@ -23,7 +23,6 @@ from s3proxy.http1.proxies import Proxies
 from s3proxy.http1.server import HttpServer
 from s3proxy.metrics.work import Work
 from s3proxy.node.commons import Seat
-from s3proxy.node.listening import listeners_of
 from s3proxy.node.logs import opened
 from s3proxy.node.reporting import report_work
 from s3proxy.node.stores import Stores
@@ -76,7 +75,7 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
                 background.start_soon(_drain_on_signal, server)
                 on_ready()
                 gc.freeze()  # what exists by now stays; no collection needs to look at it again
-                await server.serve(listeners_of(seat.sockets))
+                await server.serve(seat.sockets)
                 background.cancel_scope.cancel()
         finally:
             if stores is not None:

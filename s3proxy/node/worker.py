@@ -18,6 +18,7 @@ from s3proxy.node.failures import StartError, first_failure
 from s3proxy.node.logs import speak
 from s3proxy.node.process import TELL_WHERE
 from s3proxy.node.pulse import beat_forever
+from s3proxy.node.scheduling import run_in_order
 from s3proxy.node.seating import FAILED, READY, take_seat
 from s3proxy.node.serve import serve
 
@@ -30,6 +31,7 @@ def main(serving: Serving = serve) -> int:
     for meant_for_supervisor in (signal.SIGHUP, signal.SIGUSR2):  # a terminal sends the former to all
         signal.signal(meant_for_supervisor, signal.SIG_IGN)
     faulthandler.register(TELL_WHERE)
+    run_in_order()
     failure = None
     try:
         config, seat = take_seat(sys.stdin.buffer.readline())

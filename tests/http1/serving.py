@@ -138,7 +138,7 @@ class Running:
     nursery: trio.Nursery
     incidents: list[tuple[Incident, Exception]] = field(default_factory=list)
     ended: trio.Event = field(default_factory=trio.Event)
-    listener: trio.SocketListener | None = None
+    listener: socket.socket | None = None
 
     async def connect(self) -> Client:
         return Client(await trio.open_tcp_stream("127.0.0.1", self.port))
@@ -149,10 +149,10 @@ class Running:
         async with client.stream:
             yield client
 
-    def share_listener(self) -> trio.socket.SocketType:
+    def share_listener(self) -> socket.socket:
         """The listening socket once more, as another worker has it."""
         assert self.listener is not None
-        return trio.socket.fromfd(self.listener.socket.fileno(), socket.AF_INET, socket.SOCK_STREAM)
+        return self.listener.dup()
 
     def incident_kinds(self) -> list[Incident]:
         return [kind for kind, _ in self.incidents]
@@ -167,6 +167,11 @@ def error_response(status: int, reason: str) -> Response:
     return Response(status, [(b"content-type", b"text/plain")], reason.encode())
 
 
+def loopback_listener() -> socket.socket:
+    """On a port that the kernel chooses."""
+    return socket.create_server(("127.0.0.1", 0), backlog=1024)
+
+
 @asynccontextmanager
 async def serving(handler: Handler, limits: Limits = QUICK, entrance: Entrance | None = None) -> AsyncIterator[Running]:
     incidents: list[tuple[Incident, Exception]] = []
@@ -177,13 +182,12 @@ async def serving(handler: Handler, limits: Limits = QUICK, entrance: Entrance |
         limits=limits,
         entrance=entrance,
     )
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    listener = loopback_listener()
     async with trio.open_nursery() as nursery:
-        port = listeners[0].socket.getsockname()[1]
-        running = Running(server, port, nursery, incidents, listener=listeners[0])
+        running = Running(server, listener.getsockname()[1], nursery, incidents, listener=listener)
 
         async def serve() -> None:
-            await server.serve(listeners)
+            await server.serve([listener])
             running.ended.set()
 
         nursery.start_soon(serve)

@@ -20,20 +20,18 @@ from tests.http1.serving import (
     echo,
     error_response,
     get,
+    loopback_listener,
     serving,
 )
 
 
 async def test_serve_on_several_listeners_answers_on_each() -> None:
     server = HttpServer(echo, error_response, observe=lambda *_: None)
-    listeners = [
-        *await trio.open_tcp_listeners(0, host="127.0.0.1"),
-        *await trio.open_tcp_listeners(0, host="127.0.0.1"),
-    ]
+    listeners = [loopback_listener(), loopback_listener()]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.serve, listeners)
         for listener in listeners:
-            async with await trio.open_tcp_stream("127.0.0.1", listener.socket.getsockname()[1]) as stream:
+            async with await trio.open_tcp_stream("127.0.0.1", listener.getsockname()[1]) as stream:
                 await stream.send_all(get())
                 assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
         server.drain()
@@ -42,11 +40,11 @@ async def test_serve_on_several_listeners_answers_on_each() -> None:
 async def test_serve_on_a_unix_socket_answers(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = str(tmp_path_factory.mktemp("s") / "socket")
     server = HttpServer(echo, error_response, observe=lambda *_: None)
-    sock = trio.socket.socket(socket.AF_UNIX)
-    await sock.bind(path)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
     sock.listen()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(server.serve, [trio.SocketListener(sock)])
+        nursery.start_soon(server.serve, [sock])
         async with await trio.open_unix_socket(path) as stream:
             await stream.send_all(get())
             assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
@@ -76,7 +74,7 @@ async def test_serve_with_no_room_leaves_connections_to_another_worker_on_the_sa
     async with serving(echo, replace(QUICK, max_connections=1)) as full, full.client() as first:
         assert (await first.ask(get())).status == 200
         other = HttpServer(echo, error_response, observe=lambda *_: None, limits=QUICK)
-        full.nursery.start_soon(other.serve, [trio.SocketListener(full.share_listener())])
+        full.nursery.start_soon(other.serve, [full.share_listener()])
         for _ in range(20):
             async with full.client() as client:
                 assert (await client.ask(get())).status == 200
@@ -110,24 +108,17 @@ async def test_serve_thousands_of_half_open_connections_still_answers_and_frees_
     assert descriptor_count() == before
 
 
-async def type_of_sockets() -> type[trio.socket.SocketType]:
-    """The class behind trio's sockets, which is not the abstract one that it exports."""
-    with trio.socket.socket() as sock:
-        return type(sock)
-
-
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ECONNABORTED, errno.EPROTO])
 async def test_serve_accept_that_fails_for_a_while_goes_on(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = [OSError(code, "for a while")] * 2
-    socket_type = await type_of_sockets()
-    real_accept = socket_type.accept
+    real_accept = socket.socket.accept
 
-    async def accept(sock: trio.socket.SocketType) -> object:
+    def accept(sock: socket.socket) -> object:
         if failures:
             raise failures.pop()
-        return await real_accept(sock)
+        return real_accept(sock)
 
-    monkeypatch.setattr(socket_type, "accept", accept)
+    monkeypatch.setattr(socket.socket, "accept", accept)
     async with serving(echo) as running, running.client() as client:
         assert (await client.ask(get())).status == 200
         assert not failures
@@ -136,15 +127,15 @@ async def test_serve_accept_that_fails_for_a_while_goes_on(code: int, monkeypatc
 
 
 async def test_serve_listener_that_is_no_socket_any_more_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def accept(_: trio.socket.SocketType) -> object:
+    def accept(_: socket.socket) -> object:
         raise OSError(errno.EINVAL, "not listening")
 
-    monkeypatch.setattr(await type_of_sockets(), "accept", accept)
-    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    listener = loopback_listener()
     server = HttpServer(echo, error_response, observe=lambda *_: None)
-    with pytest.RaisesGroup(OSError, flatten_subgroups=True):
-        await server.serve(listeners)
-    assert listeners[0].socket.fileno() == -1
+    with socket.create_connection(listener.getsockname()), pytest.RaisesGroup(OSError, flatten_subgroups=True):
+        await server.serve([listener])
+    assert listener.fileno() == -1
 
 
 @pytest.mark.parametrize("step", ["connected", "in the head", "in the body", "in the handler", "in the response"])
@@ -300,4 +291,4 @@ async def test_drain_before_serve_accepts_nothing() -> None:
     server = HttpServer(echo, error_response, observe=lambda *_: None)
     server.drain()
     with trio.fail_after(PATIENCE_SECONDS):
-        await server.serve(await trio.open_tcp_listeners(0, host="127.0.0.1"))
+        await server.serve([loopback_listener()])

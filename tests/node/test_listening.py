@@ -4,7 +4,7 @@ import pytest
 
 from s3proxy.config import AdminConfig, AuthConfig, Config
 from s3proxy.node.failures import StartError
-from s3proxy.node.listening import Listening, announce, check_reach, listen, listeners_of
+from s3proxy.node.listening import Listening, announce, check_reach, listen
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 (that is what is refused)
 
@@ -16,8 +16,8 @@ async def test_listen_on_port_0_is_announced_with_the_port_that_the_kernel_chose
     port = sockets[0].getsockname()[1]
     announce(sockets)
     assert capsys.readouterr().err == f"s3proxy ready on http://127.0.0.1:{port}\n"
-    for listener in listeners_of(sockets):
-        await listener.aclose()
+    for each in sockets:
+        each.close()
 
 
 async def test_listen_on_ipv6_is_announced_as_a_url(capsys: pytest.CaptureFixture[str]) -> None:

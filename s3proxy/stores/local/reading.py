@@ -8,7 +8,7 @@ from s3proxy.body import Body, Chunk, FileSlice, Origin
 from s3proxy.s3.model import ByteRange, ObjectInfo
 from s3proxy.stores.base import OpenObject
 
-INLINE_BYTES: Final = 64 * 1024
+INLINE_BYTES: Final = 32 * 1024
 """Up to so many bytes of a span are read here, to go out in one send with the head of the response: 64 KiB take 2 us
 from the page cache. Larger spans are left to sendfile."""
 
