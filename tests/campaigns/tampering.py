@@ -20,7 +20,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from bench.measure import family
 from s3proxy.metrics.processes import birth_of
 from tests.campaigns.cached import MIB, Cached, Crowd, Truth, cached_node, make_objects, require_all_right
 from tests.campaigns.report import require, run, say, settled
@@ -125,7 +124,7 @@ def _kill_workers(cached: Cached, truths: Sequence[Truth], chance: random.Random
             time.sleep(0.5 + chance.random())
             if kills == _MOST_KILLS:
                 continue
-            victim = min(_workers(cached), key=lambda pid: birth_of(pid) or 0)
+            victim = min(cached.node.workers(), key=lambda pid: birth_of(pid) or 0)
             os.kill(victim, signal.SIGKILL)
             kills += 1
             begin = time.monotonic()
@@ -140,11 +139,7 @@ def _kill_workers(cached: Cached, truths: Sequence[Truth], chance: random.Random
 
 
 def _missing(cached: Cached, victim: int) -> int:
-    return 2 - len(set(_workers(cached)) - {victim})
-
-
-def _workers(cached: Cached) -> list[int]:
-    return family(cached.node.pid)[1:]
+    return 2 - len(set(cached.node.workers()) - {victim})
 
 
 def _with_little_room(base: Path, truths: Sequence[Truth], chance: random.Random, seconds: float) -> None:

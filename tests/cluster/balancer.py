@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,20 +111,20 @@ def balancing(directory: Path, places: Sequence[Place]) -> Iterator[Balancer]:
     with (directory / "haproxy.log").open("wb") as log:
         process = subprocess.Popen(["haproxy", "-db", "-f", str(config)], stdin=subprocess.DEVNULL, stderr=log)
     try:
-        _wait_until_accepts(process, port, directory / "haproxy.log")
+        _wait_until_ready(process, port, control, directory / "haproxy.log")
         yield Balancer(process, port, control)
     finally:
         process.kill()
         process.wait()
 
 
-def _wait_until_accepts(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, control: Path, log: Path) -> None:
+    """It accepts some moments before its control socket has its name."""
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        try:
+        with suppress(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
+            if control.exists():
+                return
+        time.sleep(0.02)
     raise AssertionError(f"HAProxy does not listen: {log.read_text(encoding='utf-8')}")
