@@ -1,4 +1,14 @@
-"""What the node says about itself: events, the access log and the audit log; and whom it is working for."""
+"""What the node says about itself: events, the access log and the audit log; and whom it is working for.
+
+* ``events.py``: what the node has to say, on standard error.
+* ``access.py``: a line for each request, written in the background.
+* ``audit.py``: a line for each change and each refusal, written before its answer begins.
+* ``lines.py``: lines that wait, bounded. ``text.py``: foreign text made harmless.
+* ``context.py``: whom a task works for, and for which request.
+
+Invariants: every line is printable ASCII, whole in one write, and without what looks like a secret or is one. A log
+that cannot be written costs its lines, never a request. What both logs are told is decided in ``gateway.recording``.
+"""
 
 from s3proxy.telemetry.access import Access, AccessLog, Detail
 from s3proxy.telemetry.audit import AuditLog

@@ -1,7 +1,18 @@
 """The page that shows an operator how a node fares: its files, and how they are answered.
 
 The page holds no data of the node, so it is given to anybody who may connect; what it shows it asks of the admin
-plane, with a token where one is demanded. ``assets/uplot/`` is uPlot 1.6.32 as published, under its own licence.
+plane, with a token where one is demanded, every few seconds while somebody looks. It is ES modules and no build step:
+
+* ``index.html``, ``style.css``, ``theme.js``, ``icon.svg``: what is there before anything is known; one colour for each
+  source of bytes, in both themes.
+* ``app.js``: the page as a whole. ``node.js``: asking the node. ``address.js``: where the page is, for links.
+* ``plots.js``, ``tables.js``: the live plots; what stands below them.
+* ``browser.js``, ``blockmap.js``: buckets and objects; where the blocks of one lie.
+* ``dom.js``, ``units.js``: elements made without markup; numbers as an operator reads them.
+* ``assets/uplot/``: uPlot 1.6.32 as published, under its own licence, the only library.
+
+Invariant: text from the node becomes text nodes and attributes only. The Content Security Policy refuses inline scripts
+and, by Trusted Types, any making of markup from text. Tests drive a real Chromium (``tests/dashboard/chromium.py``).
 """
 
 import hashlib
