@@ -223,7 +223,7 @@ def _session(settings: Settings, below: Path | None) -> Iterator[Session]:
             (top / part).mkdir()
         dataset, scratch = Dataset(top / "root", top / "sources"), top / "scratch"
         with UnderStore(settings.under_store, dataset, scratch, settings.all_cores) as under_store:
-            yield Session(settings=settings, dataset=dataset, scratch=scratch, under_store=under_store)
+            yield Session(settings=settings, dataset=dataset, scratch=scratch, under_store=under_store, kept=below)
 
 
 def _compare(options: argparse.Namespace) -> int:

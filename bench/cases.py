@@ -42,6 +42,8 @@ class Session:
     dataset: Dataset
     scratch: Path
     under_store: UnderStore
+    kept: Path | None = None
+    """Where files may stay for other runs, which are costly to make and the same in each."""
 
     def seen_by(self, target: Target) -> "Session":
         """The session with the objects that this target has: those that all share, or its own."""

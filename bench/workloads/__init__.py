@@ -5,6 +5,7 @@ from bench.workloads import (
     amplification,
     cached_ranges,
     cold,
+    downloads,
     get,
     herd,
     listing,
@@ -14,13 +15,17 @@ from bench.workloads import (
     parquet,
     put,
     ranges,
+    sampling,
     scaling,
+    scans,
+    tpch,
     warm,
 )
 
 _WORKLOADS = (
     *(get, ranges, put, multipart, mixed, listing, memory),
     *(cold, warm, cached_ranges, herd, amplification, parquet, scaling),
+    *(tpch, scans, sampling, downloads),
 )
 
 
