@@ -21,6 +21,7 @@ from bench.difference import difference, difference_table
 from bench.goals import goals_table
 from bench.machine import describe
 from bench.plots import plots_absence, write_plots
+from bench.readers import READERS, reader_absence
 from bench.replay.command import add_replay_options, replay
 from bench.report import facts, tables, turn_line
 from bench.results import RESULTS, Results, ResultsFile, read_results
@@ -130,6 +131,10 @@ def _list(_options: argparse.Namespace) -> int:
     for target in TARGETS:
         reason = target.absence()
         print(f"  {target.name:<24}{f'ABSENT: {reason}' if reason else target.summary}")
+    print("readers:")
+    for name in READERS:
+        reason = reader_absence(name)
+        print(f"  {name:<24}{f'ABSENT: {reason}' if reason else 'present'}")
     print("under-stores (--under-store), behind the caches:")
     for name in UNDER_STORES:
         reason = ceph_absence() if name == "ceph" else None

@@ -76,7 +76,8 @@ class UnderStore:
             for each in missing:
                 path = self._dataset.root / BUCKET / each.key
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.hardlink_to(self._dataset.source(each))
+                if not path.exists():  # a server of the same root may have been sent it
+                    path.hardlink_to(self._dataset.source(each))
         self._stored.update(each.key for each in missing)
 
     @contextmanager

@@ -27,7 +27,7 @@ class Job:
     directory: str
     """Where files are that hold what the objects hold, by the same names."""
     scratch: str
-    """An empty directory in memory for what the client writes."""
+    """A directory in memory for what the client writes."""
     endpoint: str
     """``host:port``, and the path that every path begins with where there is one."""
     access_key: str

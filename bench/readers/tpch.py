@@ -82,7 +82,7 @@ def made_tpch(below: Path) -> Path:
     """
     directory = below / f"tpch-{SCALE:g}-by-duckdb-{version('duckdb')}"
     if not directory.exists():
-        partial = directory.with_suffix(".partial")
+        partial = directory.with_name(f"{directory.name}.partial")
         # In a process of its own, whose memory is gone afterwards.
         subprocess.run([sys.executable, "-m", __name__, str(partial)], check=True, cwd=Path(__file__).parents[2])
         partial.rename(directory)

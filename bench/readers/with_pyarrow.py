@@ -91,7 +91,7 @@ def _scan(columns: Sequence[str], tables: _Tables) -> Answer:
     """How many rows, and a checksum of every column."""
     chosen = (field("l_shipdate") >= date(1993, 7, 1)) & (field("l_shipdate") < date(1996, 7, 1))
     rows, sums = 0, dict.fromkeys(columns, 0)
-    for batch in tables("lineitem").to_batches(columns=columns, filter=chosen):
+    for batch in tables("lineitem").to_batches(columns=list(columns), filter=chosen):
         rows += batch.num_rows
         for name in columns:
             sums[name] = zlib.crc32(_words(batch.column(name)), sums[name])

@@ -11,6 +11,7 @@ def task(job: Job) -> Task:
     store = s3fs.S3FileSystem(
         endpoint_url=job.url, key=job.access_key, secret=job.secret_key, client_kwargs={"region_name": job.region}
     )
+    store.connect()  # else it would load what describes S3 in its first request
 
     def fetch(name: str, start: int, stop: int) -> bytes:
         part: bytes = store.cat_file(f"{job.bucket}/{job.prefix}/{name}", start, stop)
