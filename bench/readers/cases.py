@@ -27,7 +27,7 @@ from bench.readers.job import Job, Report, login
 from bench.requests import BUCKET, Endpoint
 from bench.samples import Metrics
 from bench.targets import Server
-from bench.tiers import memory_directory
+from bench.tiers import small_page_directory
 from bench.understore import THINGS, Link, forget, is_counted, seen
 
 _LINKS: Final = {"local": Link(is_relayed=False), "5ms": Link(delay_ms=5)}
@@ -99,7 +99,7 @@ def _upload(endpoint: Endpoint, sources: dict[str, Path]) -> None:
 
 
 def _measure(work: Work, is_warm: bool, session: Session, server: Server) -> Outcome:
-    with memory_directory(session.scratch) as scratch:
+    with small_page_directory(session.scratch) as scratch:
         jobs = [_job(work, part, session, server.endpoint, scratch) for part in work.parts]
         if is_warm:
             with ready_clients(list(dict.fromkeys(jobs)), session.scratch) as go:

@@ -14,7 +14,7 @@ def task(job: Job) -> Task:
     store.connect()  # else it would load what describes S3 in its first request
 
     def fetch(name: str, start: int, stop: int) -> bytes:
-        part: bytes = store.cat_file(f"{job.bucket}/{job.prefix}/{name}", start, stop)
+        part: bytes = store.cat_file(f"{job.bucket}/{job.prefix}/{name}", start=start, end=stop)
         return part
 
     return sampling(job, fetch)

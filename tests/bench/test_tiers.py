@@ -10,7 +10,7 @@ from bench import tiers
 from bench.machine import file_system_of
 
 
-@pytest.mark.parametrize("directory", [tiers.memory_directory, tiers.disk_directory])
+@pytest.mark.parametrize("directory", [tiers.memory_directory, tiers.small_page_directory, tiers.disk_directory])
 def test_directory_is_empty_and_gone_afterwards(
     directory: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from s3proxy.body import FileSlice
 from s3proxy.cache.cache import FetchLimits
 from s3proxy.cache.counters import Counter
+from s3proxy.cache.reading import INLINE_BYTES
 from s3proxy.cache.source import BrokenSourceError
 from tests.cache.rig import BLOCK, MIB, UNIT, bytes_of, read, version_of, worker
 from tests.cache.sources import Fault, ScriptedSource, StoreFailedError, content
@@ -51,7 +52,7 @@ async def test_warm_read_waits_for_nothing() -> None:
 async def test_short_span_comes_as_bytes_and_long_one_as_slices_of_the_file() -> None:
     async with worker() as (_, cache):
         await read(cache, DATA, ScriptedSource(DATA))
-        for stop, kind in ((UNIT, bytes), (UNIT + 1, FileSlice)):
+        for stop, kind in ((INLINE_BYTES, bytes), (INLINE_BYTES + 1, FileSlice)):
             async with await cache.read(version_of(DATA), 0, stop, ScriptedSource(DATA)) as body:
                 assert [type(chunk) async for chunk in body] == [kind]
 
