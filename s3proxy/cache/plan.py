@@ -36,9 +36,10 @@ def blocks_of(block_size: int, start: int, stop: int) -> Iterator[tuple[int, int
 def wanted(length: int, unit: int, start: int, stop: int, *, present: int, is_sequential: bool) -> Run:
     """How much of one block to fetch for the sake of ``[start, stop)``: the units it touches, or the block.
 
-    The block is wanted whole when it is small, when the range covers at least half of it or half of it is there
-    already; from the range on to its end when the reads are sequential. What lies further before the range than
-    ``LOOK_BACK_UNITS`` is left out even then, for the range would have to wait for it.
+    The block is wanted whole when it is small, and when three quarters of it are asked for or there already: less would
+    fetch the columns beside those of a query. When the reads are sequential it is wanted from the range on to its end.
+    What lies further before the range than ``LOOK_BACK_UNITS`` is left out even then, for the range would have to wait
+    for it.
 
     Args:
         length: bytes of the block.
@@ -53,7 +54,7 @@ def wanted(length: int, unit: int, start: int, stop: int, *, present: int, is_se
     """
     first = start // unit * unit
     last = min(-(-stop // unit) * unit, length)
-    if length <= SMALL_UNITS * unit or 2 * (stop - start) >= length or 2 * present >= length:
+    if length <= SMALL_UNITS * unit or 4 * (stop - start) >= 3 * length or 4 * present >= 3 * length:
         return max(0, first - LOOK_BACK_UNITS * unit), length
     return first, length if is_sequential else last
 

@@ -49,7 +49,7 @@ def demand(start: int, stop: int, *, is_sequential: bool = False, is_exact: bool
     [
         (demand(5, 10), (0, UNIT)),
         (demand(BLOCK - 5, BLOCK + 10), (BLOCK - UNIT, BLOCK + UNIT)),
-        (demand(BLOCK // 2, 6 * BLOCK), (0, 2 * BLOCK)),
+        (demand(BLOCK // 4, 6 * BLOCK), (0, 2 * BLOCK)),
         (demand(BLOCK + 5, BLOCK + 10, is_sequential=True), (BLOCK, 2 * BLOCK)),
         (demand(UNIT, 3 * UNIT, is_exact=True), (UNIT, 3 * UNIT)),
     ],

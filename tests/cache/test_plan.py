@@ -11,6 +11,7 @@ from s3proxy.cache.plan import LOOK_BACK_UNITS, ReadHistory, blocks_of, cut_to, 
 UNIT = 64 * 1024
 BLOCK = 4 * 1024 * 1024
 MIB = 1024 * 1024
+_MOST = BLOCK * 3 // 4
 
 
 @given(st.integers(1, 50), st.integers(0, 500), st.integers(1, 500))
@@ -28,15 +29,16 @@ def test_blocks_of_a_span_are_ordered_and_cover_it(block_size: int, start: int, 
         (0, 1, 0, (0, UNIT)),
         (UNIT - 1, UNIT + 1, 0, (0, 2 * UNIT)),
         (5 * UNIT, 5 * UNIT + 8192, 0, (5 * UNIT, 6 * UNIT)),
-        (0, BLOCK // 2 - 1, 0, (0, BLOCK // 2)),
-        (0, BLOCK // 2, 0, (0, BLOCK)),
-        (0, 1, BLOCK // 2, (0, BLOCK)),
+        (0, _MOST - 1, 0, (0, _MOST)),
+        (0, _MOST, 0, (0, BLOCK)),
+        (0, 1, _MOST - 1, (0, UNIT)),
+        (0, 1, _MOST, (0, BLOCK)),
         (0, BLOCK, 0, (0, BLOCK)),
-        (BLOCK // 2, BLOCK, 0, (BLOCK // 2 - LOOK_BACK_UNITS * UNIT, BLOCK)),
-        (BLOCK - 1, BLOCK, BLOCK // 2, (BLOCK - UNIT - LOOK_BACK_UNITS * UNIT, BLOCK)),
+        (BLOCK - _MOST, BLOCK, 0, (BLOCK - _MOST - LOOK_BACK_UNITS * UNIT, BLOCK)),
+        (BLOCK - 1, BLOCK, _MOST, (BLOCK - UNIT - LOOK_BACK_UNITS * UNIT, BLOCK)),
     ],
 )
-def test_block_is_wanted_whole_when_half_of_it_is_read_or_there(
+def test_block_is_wanted_whole_when_most_of_it_is_read_or_there(
     start: int, stop: int, present: int, expected: tuple[int, int]
 ) -> None:
     assert wanted(BLOCK, UNIT, start, stop, present=present, is_sequential=False) == expected
@@ -51,8 +53,8 @@ def test_small_object_is_wanted_whole_whatever_is_read_of_it() -> None:
     assert wanted(length, UNIT, length - 8, length, present=0, is_sequential=False) == (0, length)
 
 
-def test_object_below_a_block_is_wanted_whole_when_half_of_it_is_read() -> None:
-    assert wanted(8 * UNIT + 1, UNIT, 4 * UNIT, 8 * UNIT + 1, present=0, is_sequential=False) == (0, 8 * UNIT + 1)
+def test_object_below_a_block_is_wanted_whole_when_most_of_it_is_read() -> None:
+    assert wanted(8 * UNIT + 1, UNIT, 2 * UNIT, 8 * UNIT + 1, present=0, is_sequential=False) == (0, 8 * UNIT + 1)
     assert wanted(8 * UNIT + 1, UNIT, 8 * UNIT, 8 * UNIT + 1, present=0, is_sequential=False) == (
         8 * UNIT,
         8 * UNIT + 1,

@@ -183,7 +183,7 @@ async def test_small_object_is_fetched_whole_for_any_part_of_it(autojump_clock: 
 async def test_block_is_finished_for_a_reader_of_most_of_it(autojump_clock: MockClock) -> None:
     async with worker() as (_, cache):
         source = ScriptedSource(DATA)
-        await read(cache, DATA, source, (0, BLOCK // 2 + 1))
+        await read(cache, DATA, source, (0, BLOCK - BLOCK // 4))
         await wait_all_tasks_blocked()
         assert cache.holds(version_of(DATA), 0, BLOCK)
         assert source.fetches == [(0, BLOCK)]

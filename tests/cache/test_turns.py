@@ -15,7 +15,7 @@ from s3proxy.telemetry import current_client
 from tests.cache.rig import UNIT, rig_over, version_of, worker
 from tests.cache.sources import ScriptedSource, content
 
-DATA = content(24 * UNIT)
+DATA = content(64 * UNIT)
 LIMITS = FetchLimits(max_fetch_bytes=4 * UNIT, max_prefetch_bytes=0)
 
 
@@ -88,9 +88,10 @@ async def test_client_with_many_cold_reads_does_not_starve_another(has_tier: boo
         clients = Clients(cache, source, {})
         async with trio.open_nursery() as nursery:
             for number in range(20):
-                nursery.start_soon(clients.read, "greedy", number * UNIT, (number + 1) * UNIT - 1)
+                # so far apart that they are no run, whatever order they come in: it would be fetched in one
+                nursery.start_soon(clients.read, "greedy", 3 * number * UNIT, (3 * number + 1) * UNIT - 1)
             await wait_all_tasks_blocked()
-            nursery.start_soon(clients.read, "modest", 22 * UNIT, 23 * UNIT)
+            nursery.start_soon(clients.read, "modest", 62 * UNIT, 63 * UNIT)
     assert clients.done["modest"] <= 3.0
     assert clients.done["greedy"] == pytest.approx(21.0, abs=0.5)
 

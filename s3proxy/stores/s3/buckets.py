@@ -17,6 +17,7 @@ from s3proxy.stores.s3.exchange import Answer, BucketUnusableError, Exchange
 
 _MOST_KEPT: Final = 4096
 _MOST_AT_ONCE: Final = 8
+_SEEN_SECONDS: Final = 60.0
 _NOT_FOUND: Final = 404
 _WITHOUT_TAGS = frozenset({ErrorCode.NO_SUCH_TAG_SET, ErrorCode.NOT_IMPLEMENTED, ErrorCode.METHOD_NOT_ALLOWED})
 
@@ -25,6 +26,7 @@ class Buckets:
     """The buckets.
 
     What is known of one is kept for a few seconds, since every request asks for it; that one is missing is not kept.
+    That it was there is remembered for longer, to say which of the two a HEAD missed, bucket or key: clients see 404.
 
     Args:
         exchange: with the store.
@@ -47,6 +49,7 @@ class Buckets:
         self._location = location
         self._clock_ns = clock_ns
         self._kept: TTLCache[Bucket, BucketInfo] = TTLCache(_MOST_KEPT, kept_seconds, clock)
+        self._seen: TTLCache[Bucket, None] = TTLCache(_MOST_KEPT, _SEEN_SECONDS, clock)
         self._changes = 0
 
     async def get(self, bucket: Bucket) -> BucketInfo:
@@ -61,7 +64,22 @@ class Buckets:
             info = self._info_of(bucket, await self._tags_of(bucket), created_ns=0)
             if changes == self._changes:  # or it may be from before one of our own writes
                 self._kept[bucket] = info
+                self._seen[bucket] = None
         return info
+
+    async def require(self, bucket: Bucket) -> None:
+        """See that a bucket is there, or was lately, as far as the store tells.
+
+        Raises:
+            S3Error: NO_SUCH_BUCKET.
+        """
+        if bucket in self._seen:
+            return
+        try:
+            await self.get(bucket)
+        except S3Error as error:
+            if error.code is ErrorCode.NO_SUCH_BUCKET:
+                raise
 
     async def list(self) -> list[BucketInfo]:
         """Every bucket whose owner can be told, by name."""
@@ -220,6 +238,7 @@ class Buckets:
     def _forget(self, bucket: Bucket) -> None:
         self._changes += 1
         self._kept.pop(bucket, None)
+        self._seen.pop(bucket, None)
 
 
 def _nothing(_: Answer) -> None:

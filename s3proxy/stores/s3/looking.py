@@ -54,7 +54,7 @@ class Looking:
             return await self._exchange.ask(objects.head_object(bucket, key, part_number=part_number), parse)
         except S3Error as error:  # told by its status alone
             if error.code is ErrorCode.NO_SUCH_KEY:
-                await self._require_bucket(bucket)
+                await self._buckets.require(bucket)
             if error.code is ErrorCode.INVALID_RANGE and part_number is not None:
                 detail = {"PartNumberRequested": str(part_number)}
                 raise S3Error(ErrorCode.INVALID_PART_NUMBER, detail=detail) from error
@@ -141,13 +141,6 @@ class Looking:
             if error.code is ErrorCode.NO_SUCH_TAG_SET:  # as some stores say of an object without tags
                 return {}
             raise
-
-    async def _require_bucket(self, bucket: Bucket) -> None:
-        try:
-            await self._buckets.get(bucket)
-        except S3Error as error:
-            if error.code is ErrorCode.NO_SUCH_BUCKET:
-                raise
 
 
 def _needs_head(operation: GetObject | HeadObject, asked: str | None) -> bool:

@@ -91,6 +91,7 @@ async def s3_of(
     meter: StoreMeter | None = None,
     checksum_trailers: bool = False,
     conditional_writes: ConditionalWrites = "all",
+    bucket_seconds: float = 5.0,
 ) -> AsyncIterator[tuple[S3Store, Script]]:
     """A store over a server that gives these answers; checks that no descriptor stays open."""
     script = Script(list(answers))
@@ -100,6 +101,7 @@ async def s3_of(
             patience=patience,
             checksum_trailers=checksum_trailers,
             conditional_writes=conditional_writes,
+            bucket_seconds=bucket_seconds,
         )
         store = S3Store.open(
             settings,

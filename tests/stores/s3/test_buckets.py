@@ -6,7 +6,7 @@ from s3proxy.s3.errors import ErrorCode
 from s3proxy.s3.model import Bucket, BucketInfo, CannedAcl, CreateBucket, ListBuckets, Owner
 from s3proxy.stores.base import StoreUnavailableError
 from tests.stores.s3.scripted import answer, refusal, s3_of
-from tests.stores.vocabulary import BUCKET, OWNER, raises
+from tests.stores.vocabulary import BUCKET, OWNER, head, raises
 
 CREATE = CreateBucket(bucket=BUCKET, acl=CannedAcl.PUBLIC_READ, location_constraint="here")
 MISSING, UNTAGGED = refusal(404, "NoSuchBucket"), refusal(404, "NoSuchTagSet")
@@ -62,6 +62,19 @@ async def test_bucket_whose_owner_cannot_be_told_belongs_to_nobody() -> None:
             await store.get_bucket(BUCKET)
         with pytest.raises(StoreUnavailableError):
             await store.get_bucket(BUCKET)
+
+
+async def test_bucket_that_was_there_is_not_asked_for_because_a_key_is_missing() -> None:
+    # behind a cache, that is, where a HEAD that misses would otherwise cost two requests more
+    async with s3_of(OURS, answer(404), answer(204), answer(404), MISSING, bucket_seconds=0.0) as (store, script):
+        await store.get_bucket(BUCKET)
+        with raises(ErrorCode.NO_SUCH_KEY):
+            await head(store)
+        await store.delete_bucket(BUCKET)
+        with raises(ErrorCode.NO_SUCH_BUCKET):
+            await head(store)
+    missed = "HEAD /bucket/a/key"
+    assert script.asked() == ["GET /bucket?tagging", missed, "DELETE /bucket", missed, "GET /bucket?tagging"]
 
 
 async def test_missing_bucket_is_asked_for_each_time() -> None:
