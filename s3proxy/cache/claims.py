@@ -32,12 +32,14 @@ class Claim:
         free: called with this claim once it is released.
     """
 
-    __slots__ = ("_fd", "_free", "start", "stop", "writer")
+    __slots__ = ("_fd", "_free", "changes_at_unit", "start", "stop", "writer")
 
     def __init__(self, fd: int, writer: UnitWriter, start: int, stop: int, *, free: Callable[["Claim"], None]) -> None:
         self.start: Final = start
         self.stop: Final = stop
         self.writer: Final = writer
+        self.changes_at_unit = 0
+        """How often others had changed the block, as far as is known, when the unit that is written now was begun."""
         self._fd = fd
         self._free: Callable[[Claim], None] | None = free
 

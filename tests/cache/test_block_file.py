@@ -165,6 +165,19 @@ def cut(tier: Tier, length: int) -> None:
     os.truncate(path_of(tier, ID), length)
 
 
+def write_in_pieces(block: Block, stops: tuple[int, ...], after_first: Callable[[], None] = lambda: None) -> None:
+    """Claim the beginning and write it up to each of these offsets in turn."""
+    claim = block.claim(0, stops[-1])
+    assert claim is not None
+    start = 0
+    for stop in stops:
+        block.write(start, memoryview(content(ID))[start:stop])
+        if start == 0:
+            after_first()
+        start = stop
+    claim.release()
+
+
 def overwrite_by_another_block(tier: Tier) -> None:
     put(tier, block_id(1))
     path_of(tier, ID).write_bytes(path_of(tier, block_id(1)).read_bytes())
@@ -302,6 +315,31 @@ def test_what_this_process_has_just_written_is_not_read_back(tier: Tier, monkeyp
     fill(block, content(ID), [(0, 2 * UNIT)])
     monkeypatch.setattr(os, "preadv", None)
     assert block.verify(0, 2 * UNIT)
+    block.release()
+
+
+def test_unit_that_this_process_wrote_in_pieces_is_not_read_back(tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = tier.make(ID)
+    write_in_pieces(block, (100, UNIT - 100, UNIT + 100, 2 * UNIT))
+    monkeypatch.setattr(os, "preadv", None)
+    assert block.verify(0, 2 * UNIT)
+    block.release()
+
+
+@pytest.mark.parametrize("pieces", [(100, UNIT), (100, 200, UNIT), (100, UNIT + 100, 2 * UNIT)])
+@pytest.mark.parametrize("is_looked_at", [False, True])
+def test_unit_that_was_cut_off_while_it_was_written_is_found(
+    tier: Tier, pieces: tuple[int, ...], is_looked_at: bool
+) -> None:
+    block = tier.make(ID)
+
+    def disturb() -> None:
+        cut(tier, DATA)
+        if is_looked_at:  # a reader may come upon it before the writer does
+            block.verify(0, UNIT)
+
+    write_in_pieces(block, pieces, after_first=disturb)
+    assert not block.verify(0, UNIT)
     block.release()
 
 
