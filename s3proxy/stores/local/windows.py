@@ -1,7 +1,9 @@
 """Sorted names of directories, read once and kept for the pages that follow.
 
 The kernel gives a directory's names in no useful order, so a page of a listing needs all of them. What was read is kept
-as a *window*: the sorted names from a lower bound on, as many as ``_WINDOW_BYTES`` holds. The next page is a bisection.
+as a *window*: all of the names, or those from a lower bound on, as many as ``_WINDOW_BYTES`` holds. The next page is a
+bisection. Names are sorted in batches as they come, and the batches are merged when they are looked at, as far as that
+is needed: so a million names are never objects all at once.
 
 A window counts only while the directory's change times are those from before it was read. As in git's index that
 proves nothing when the directory changed just before: another change in the same clock tick leaves the same times. Such
@@ -9,21 +11,23 @@ a window is used once and not kept.
 """
 
 import contextlib
+import heapq
 import os
 import sys
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cachetools import LRUCache
 
 from s3proxy.stores.local import keys
+from s3proxy.stores.local.packed_names import PackedNames
 
-_WINDOW_BYTES = 12 * 1024 * 1024  # of names as Python objects: 170,000 short ones, 40,000 of the longest
-_KEPT_BYTES = 32 * 1024 * 1024
-_BATCH = 65_536  # names gathered on top of a full window before it is cut again
+_WINDOW_BYTES = 20 * 1024 * 1024  # a million names of 16 bytes, 80,000 of the longest
+_KEPT_BYTES = 48 * 1024 * 1024
+_BATCH = 65_536  # names that are objects at once while a directory is read
 _WINDOWS_OF_ONE_DIRECTORY = 2  # two walks through one huge directory do not drive each other's window out
 _SMALLEST_KEPT = 128  # reading fewer names again costs no more than keeping them (30 us)
 _CLOCK_TICK_NS = 20_000_000  # the kernel stamps changes with a clock that steps every 1 to 10 ms
@@ -37,19 +41,23 @@ class LongDirectory(str):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The sorted names ``n`` of one directory with ``start <= n < stop``.
+    """The names ``n`` of one directory with ``start <= n < stop``.
 
     A file is its segment, a directory its segment and "/". A file may be there more than once, as it has two places.
     A long directory is there when any string that begins with it is in the range.
     """
 
-    names: list[str]
+    batches: tuple[PackedNames, ...]
+    """Each in order; without the long directories."""
+    long_directories: tuple[LongDirectory, ...]
     start: str
     stop: str | None
     """None when nothing comes after."""
     size: int
     """In bytes of memory."""
-    long_directories: tuple[LongDirectory, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.batches)) + len(self.long_directories)
 
     def holds(self, name: str) -> bool:
         """Whether the window says what comes at and after ``name``."""
@@ -60,9 +68,9 @@ class Window:
         return self.start <= other.start and (self.stop is None or (other.stop is not None and other.stop <= self.stop))
 
     def names_from(self, lower: str) -> Iterator[str]:
-        """The names that are not below ``lower``, without the long directories."""
-        found = map(self.names.__getitem__, range(bisect_left(self.names, lower), len(self.names)))
-        return found if not self.long_directories else (name for name in found if type(name) is str)
+        """The names that are not below ``lower``, in order, without the long directories."""
+        found = [batch.names_from(lower) for batch in self.batches]
+        return found[0] if len(found) == 1 else heapq.merge(*found)
 
     def long_directories_from(self, lower: str) -> list[LongDirectory]:
         """The long directories that may hold a name that is not below ``lower``."""
@@ -94,7 +102,7 @@ class Windows:
     Args:
         kept_bytes: memory for all windows together.
         window_bytes: memory for the names of one.
-        batch: how many names may be gathered above that while a directory is read.
+        batch: how many names are gathered before they are packed.
     """
 
     def __init__(
@@ -137,14 +145,15 @@ class Windows:
     def _read(self, fd: int, identity: _Identity, stamp: _Stamp, lower: str) -> Window:
         is_settled = stamp.was_settled(time.time_ns())
         scan = Scan(fd, identity[2])
-        selection = _Selection(lower, self._window_bytes, self._batch)
+        # One that is not kept serves nobody who begins elsewhere.
+        selection = _Selection(lower, self._window_bytes, self._batch, start="" if is_settled else lower)
         selection.take(scan.names())
         if scan.has_directories and not (is_settled and _stamp_of(os.fstat(fd)) == stamp):
             # 1. This reader passes where .%fa would be. 2. A writer links a to .%fa and puts a directory in the place
             # of a. 3. The reader comes to a, now a directory: it has met the key at neither place. But .%fa stays.
             selection.take(scan.names(only_escaped=True))
         window = selection.window()
-        if is_settled and len(window.names) >= _SMALLEST_KEPT:
+        if is_settled and len(window) >= _SMALLEST_KEPT:
             self._keep(identity, stamp, window)
         return window
 
@@ -209,49 +218,95 @@ class Scan:
 
 
 class _Selection:
-    """The smallest names that are not below a bound, as many as fit, out of any number in any order."""
+    """Names of a directory that come in any order: all of them, or as many from a bound on as fit.
 
-    def __init__(self, lower: str, max_bytes: int, batch: int) -> None:
+    Args:
+        lower: the bound.
+        max_bytes: of memory.
+        batch: how many names are gathered before they are packed.
+        start: below which nothing is taken, at most ``lower``.
+    """
+
+    def __init__(self, lower: str, max_bytes: int, batch: int, *, start: str = "") -> None:
         self._lower = lower
+        self._start = start
         self._stop: str | None = None
         self._max_bytes = max_bytes
         self._batch = batch
-        self._names: list[str] = []
+        self._batches: list[PackedNames] = []
+        self._long: set[LongDirectory] = set()
 
     def take(self, names: Iterator[str]) -> None:
-        lower, stop, kept = self._lower, self._stop, self._names
-        limit = len(kept) + self._batch
+        """Take what of these is in the range."""
+        start, stop = self._start, self._stop
+        gathered: list[str] = []
+        left = self._batch
         for name in names:
-            if name < lower and not (type(name) is LongDirectory and lower.startswith(name)):
+            if stop is not None and name >= stop:
                 continue
-            if stop is None or name < stop:
-                kept.append(name)
-                if len(kept) >= limit:
-                    self._cut()
-                    stop, limit = self._stop, len(kept) + self._batch
-
-    def _cut(self) -> int:
-        """Sort, drop what does not fit, and give the memory that the rest takes."""
-        names = self._names
-        names.sort()
-        size = _size_of(names)
-        if size <= self._max_bytes:
-            return size
-        count = len(names) * self._max_bytes // size
-        # The next window starts after this one's lower bound, and nothing is in both.
-        while count < len(names) and names[count] <= self._lower:
-            count += 1
-        if count == len(names):
-            return size
-        self._stop = str(names[count])
-        del names[bisect_left(names, self._stop) :]
-        return _size_of(names)
+            if type(name) is not LongDirectory:
+                if name < start:
+                    continue
+                gathered.append(name)
+            elif name >= start or start.startswith(name):
+                self._long.add(name)
+            left -= 1
+            if not left:
+                self._pack(gathered)
+                start, stop = self._start, self._stop
+                gathered = []
+                left = self._batch
+        self._pack(gathered)
 
     def window(self) -> Window:
-        size = self._cut()
-        long_directories = tuple(dict.fromkeys(name for name in self._names if type(name) is LongDirectory))
-        return Window(self._names, self._lower, self._stop, size, long_directories)
+        """What was taken."""
+        long_directories = tuple(sorted(self._long))
+        return Window(tuple(self._batches), long_directories, self._start, self._stop, self._size())
+
+    def _size(self) -> int:
+        return sum(batch.size for batch in self._batches) + sum(map(_memory_of, self._long))
+
+    def _pack(self, names: list[str]) -> None:
+        if names:
+            names.sort()
+            self._batches.append(PackedNames.of(names))
+        if self._size() > self._max_bytes and self._start != self._lower:
+            self._start = self._lower
+            self._cut()
+        while self._size() > self._max_bytes and (stop := self._middle()) is not None:
+            self._stop = stop
+            self._cut()
+
+    def _middle(self) -> str | None:
+        """A name below which three quarters are, or about that; greater than the bound. None when there is none."""
+        ordered: list[Sequence[str] | PackedNames] = [*self._batches, sorted(self._long)]
+        total = sum(map(len, ordered))
+        for names in sorted(ordered, key=len, reverse=True):
+            index = bisect_left(
+                range(len(names)), total * 3 // 4, key=lambda number: _count_below(ordered, names[number])
+            )
+            # The next window starts after this one's bound, and nothing is in both.
+            while index < len(names) and names[index] <= self._lower:
+                index += 1
+            if index < len(names):
+                return names[index]
+        return None
+
+    def _cut(self) -> None:
+        """Drop what is out of the range."""
+        start, stop = self._start, self._stop
+        spans = [
+            (batch, batch.index(start), len(batch) if stop is None else batch.index(stop)) for batch in self._batches
+        ]
+        self._batches = [batch.between(first, last) for batch, first, last in spans if first < last]
+        self._long = {
+            name for name in self._long if (name >= start or start.startswith(name)) and (stop is None or name < stop)
+        }
 
 
-def _size_of(names: list[str]) -> int:
-    return sum(map(sys.getsizeof, names)) + 8 * len(names)  # 8: the list's pointer
+def _count_below(ordered: Sequence[Sequence[str] | PackedNames], bound: str) -> int:
+    return sum(bisect_left(names, bound) for names in ordered)
+
+
+def _memory_of(name: LongDirectory) -> int:
+    return sys.getsizeof(name) + 32  # of the set that holds it
