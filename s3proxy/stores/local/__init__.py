@@ -5,7 +5,7 @@ Files by subject:
 * ``store.py``: ``LocalStore``, the whole as an ``ObjectStore``; what goes to a thread, and what need not.
 * ``keys.py``: the mapping of keys to paths, the document of record of what is escaped and how.
 * ``syscalls.py``, ``tree.py``: openat2 beneath the bucket, never through a symbolic link; open, publish, remove, prune.
-* ``packed_names.py``, ``windows.py``, ``listing.py``: sorted windows of directories; pages in byte order from any marker.
+* ``packed_names.py``, ``windows.py``, ``listing.py``: sorted windows of directories; pages in byte order from anywhere.
 * ``metadata.py``, ``records.py``: what is kept of an object, and where: in one extended attribute, in a hidden file
   where that is too small or absent.
 * ``objects.py``, ``reading.py``: objects under the key's lock; one that is held open, and the bytes of a span.
