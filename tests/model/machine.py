@@ -6,13 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.model import keys
 from tests.model.client import BucketClient
-from tests.model.reference import MAX_KEY_BYTES, Bucket, Query, Stored, listed, md5, multipart_etag
+from tests.model.reference import Bucket, Query, Stored, listed, md5, multipart_etag
 from tests.server import Server
 from tests.wire import Answer
 
@@ -37,12 +36,6 @@ class BucketMachine(RuleBasedStateMachine):
     """A bucket that is used through S3 only. ``server`` is set on a subclass."""
 
     server: Server
-    most_parts = 4
-    """Of an upload; fewer where the store wants parts of 5 MiB."""
-    refused = frozenset[str]()
-    """Characters that the store takes in no key."""
-    longest_key = MAX_KEY_BYTES
-    """In bytes, that the store can do everything with."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,17 +52,12 @@ class BucketMachine(RuleBasedStateMachine):
         """A key: often one that exists."""
         existing = sorted(self.bucket.keys)
         is_there = bool(existing) and data.draw(st.booleans())
-        return data.draw(st.sampled_from(existing) if is_there else keys.keys().filter(self.takes))
-
-    def takes(self, key: str) -> bool:
-        """Whether the store takes such a key."""
-        return self.refused.isdisjoint(key) and len(key.encode()) <= self.longest_key
+        return data.draw(st.sampled_from(existing) if is_there else keys.keys())
 
     # Writing
 
     @rule(key=keys.keys(), body=BODIES, metadata=METADATA, tags=TAGS)
     def put(self, key: str, body: bytes, metadata: dict[str, str], tags: dict[str, str]) -> None:
-        assume(self.takes(key))
         tagging = "&".join(f"{quote(name)}={quote(value)}" for name, value in tags.items())
         headers = _metadata_headers(metadata) | ({"x-amz-tagging": tagging} if tags else {})
         answer = self.client.ask("PUT", key, body=body, headers=headers)
@@ -109,7 +97,6 @@ class BucketMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), destination=keys.keys(), metadata=st.none() | METADATA)
     def copy(self, data: st.DataObject, destination: str, metadata: dict[str, str] | None) -> None:
-        assume(self.takes(destination))
         source = self.pick(data)
         stored = self.bucket.get(source)
         headers = {"x-amz-copy-source": quote(f"/{self.client.bucket}/{source}", safe="")}
@@ -129,8 +116,6 @@ class BucketMachine(RuleBasedStateMachine):
 
     @rule(key=keys.keys(), parts=st.lists(BODIES.filter(bool), min_size=1, max_size=4), data=st.data())
     def multipart(self, key: str, parts: list[bytes], data: st.DataObject) -> None:
-        assume(self.takes(key))
-        parts = parts[: self.most_parts]
         metadata = data.draw(METADATA)
         created = self.client.ask("POST", key, "?uploads", headers=_metadata_headers(metadata))
         assert created.status == 200, created
