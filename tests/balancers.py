@@ -75,15 +75,16 @@ def _accept(listener: socket.socket, node: int, introduction: bytes) -> None:
 def _pass_on(client: socket.socket, node: int, introduction: bytes) -> None:
     with client, socket.create_connection(("127.0.0.1", node)) as server, selectors.DefaultSelector() as ready:
         server.sendall(introduction)
-        ready.register(client, selectors.EVENT_READ, server)
-        ready.register(server, selectors.EVENT_READ, client)
+        ready.register(client, selectors.EVENT_READ, (client, server))
+        ready.register(server, selectors.EVENT_READ, (server, client))
         with suppress(OSError):
             while True:
                 for key, _ in ready.select():
-                    data = key.fileobj.recv(65536)  # type: ignore[union-attr]  # a socket, always
+                    source, target = key.data
+                    data = source.recv(65536)
                     if not data:
                         return
-                    key.data.sendall(data)
+                    target.sendall(data)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -59,7 +59,9 @@ async def serve_admin(app: ASGIFramework, sockets: Sequence[socket.socket], drai
         streams.add(stream)
         current_client.set(_client_of(stream.socket))
         try:
-            await _Connection(wrapped, settings, context, ConnectionState({}), _PatientStream(stream))  # type: ignore[arg-type]  # says SSLStream, takes whatever sends and receives
+            # Hypercorn says SSLStream, and takes whatever sends and receives.
+            patient = cast("trio.SSLStream[trio.SocketStream]", _PatientStream(stream))
+            await _Connection(wrapped, settings, context, ConnectionState({}), patient)
         except Exception as error:  # whatever it is, it concerns this connection only
             log_error("admin connection failed", error)
         finally:

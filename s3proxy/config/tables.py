@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from s3proxy.config.errors import ConfigError
 from s3proxy.config.sections import KEYS_OF_KIND, Config, Limit, StoreConfig
 from s3proxy.config.sizes import parse_size
 
-_T = TypeVar("_T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_T = TypeVar("_T", bound="DataclassInstance")
 
 _NAMES = {
     bool: "true or false",
@@ -65,7 +68,7 @@ def _section(kind: Any, content: object, name: str) -> object:  # noqa: ANN401 (
 
 
 def _table(kind: type[_T], table: dict[str, Any], path: str) -> _T:
-    fields = {each.name: each for each in dataclasses.fields(kind)}  # type: ignore[arg-type]  # a dataclass, always
+    fields = {each.name: each for each in dataclasses.fields(kind)}
     hints = get_type_hints(kind)
     _refuse_unknown(table, set(fields), f"{path}.")
     values = {

@@ -125,5 +125,7 @@ class Told:
         self.messages += messages
 
 
-def request(bucket: str | None = "data", prefix: str = "", **options: object) -> CacheRequest:
-    return CacheRequest(bucket=bucket, prefix=prefix, **options)  # type: ignore[arg-type]  # as the caller says
+def request(
+    bucket: str | None = "data", prefix: str = "", *, rate: float | None = None, jobs: int = 8, pinned: bool = False
+) -> CacheRequest:
+    return CacheRequest(bucket=bucket, prefix=prefix, rate=rate, jobs=jobs, pinned=pinned)

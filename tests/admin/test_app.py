@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 import trio
-from hypercorn.typing import ASGIReceiveEvent, ASGISendEvent, HTTPScope
+from hypercorn.typing import ASGIReceiveEvent, ASGISendEvent, HTTPResponseStartEvent, HTTPScope
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from s3proxy.admin.answers import Answer, Request, of_text
@@ -218,7 +218,7 @@ async def test_app_gives_up_a_request_that_does_not_arrive(autojump_clock: MockC
 
     scope = {"type": "http", "method": "POST", "path": "/cache/do", "query_string": b"", "headers": ()}
     await AdminApp(command_routes({"do": echo}))(cast("HTTPScope", scope), receive, send)
-    assert sent[0]["status"] == 408  # type: ignore[typeddict-item]  # the start of the answer
+    assert cast("HTTPResponseStartEvent", sent[0])["status"] == 408
 
 
 async def test_app_survives_an_endpoint_that_breaks_and_keeps_its_secret(capsys: pytest.CaptureFixture[str]) -> None:

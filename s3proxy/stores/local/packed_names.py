@@ -43,14 +43,14 @@ class PackedNames:
         """In bytes of memory."""
         return len(self._text) + _OFFSET_BYTES * len(self._offsets)
 
-    def index(self, lower: str) -> int:
+    def count_below(self, lower: str) -> int:
         """How many names are below ``lower``."""
         return bisect_left(self, lower)
 
     def names_from(self, lower: str) -> Iterator[str]:
         """The names that are not below ``lower``."""
         text, offsets = self._text, self._offsets
-        for index in range(self.index(lower), len(self)):
+        for index in range(self.count_below(lower), len(self)):
             yield text[offsets[index] : offsets[index + 1]].decode()
 
     def between(self, start: int, stop: int) -> Self:

@@ -296,7 +296,8 @@ class _Selection:
         """Drop what is out of the range."""
         start, stop = self._start, self._stop
         spans = [
-            (batch, batch.index(start), len(batch) if stop is None else batch.index(stop)) for batch in self._batches
+            (batch, batch.count_below(start), len(batch) if stop is None else batch.count_below(stop))
+            for batch in self._batches
         ]
         self._batches = [batch.between(first, last) for batch, first, last in spans if first < last]
         self._long = {

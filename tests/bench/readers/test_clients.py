@@ -6,7 +6,7 @@ import pytest
 
 from bench import BenchError
 from bench.readers.clients import client_environment, ready_clients
-from bench.readers.job import Job
+from tests.bench.readers.jobs import job_of
 
 
 def test_client_environment_has_no_proxy_and_no_setting_of_aws() -> None:
@@ -29,16 +29,6 @@ def test_client_environment_has_no_proxy_and_no_setting_of_aws() -> None:
 
 
 def test_client_that_does_not_get_ready_is_an_error_with_its_last_lines(tmp_path: Path) -> None:
-    job = Job(
-        reader="nobody",
-        task="",
-        prefix="",
-        directory="",
-        scratch="",
-        endpoint="",
-        access_key="",
-        secret_key="",
-        region="",
-    )
+    job = job_of(reader="nobody")
     with pytest.raises(BenchError, match=r"ended with code 1: .*with_nobody"), ready_clients([job], tmp_path):
         pass

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from bench.readers.downloads import downloading
-from bench.readers.job import Job, agree
+from bench.readers.job import agree
+from tests.bench.readers.jobs import job_of
 
 
 def test_download_is_of_the_only_object_into_the_scratch_directory(tmp_path: Path) -> None:
@@ -17,17 +18,7 @@ def test_download_is_of_the_only_object_into_the_scratch_directory(tmp_path: Pat
         asked.append((key, path))
         Path(path).write_bytes(b"abc")
 
-    job = Job(
-        reader="",
-        task="download",
-        prefix="download",
-        directory=str(source),
-        scratch=str(scratch),
-        endpoint="",
-        access_key="",
-        secret_key="",
-        region="",
-    )
+    job = job_of("download", prefix="download", directory=source, scratch=scratch)
     task = downloading(job, download)
     assert agree(task.read(), task.expected())
     assert asked == [("download/0", str(scratch / "0"))]

@@ -8,19 +8,10 @@ from types import ModuleType
 import pytest
 
 from bench.readers.__main__ import main
-from bench.readers.job import Answer, Job, Task, parse_report, render_job
+from bench.readers.job import Answer, Task, parse_report, render_job
+from tests.bench.readers.jobs import job_of
 
-_JOB = Job(
-    reader="stub",
-    task="q1",
-    prefix="",
-    directory="",
-    scratch="",
-    endpoint="",
-    access_key="",
-    secret_key="",
-    region="",
-)
+_JOB = job_of("q1", reader="stub")
 
 
 @pytest.fixture(name="run")

@@ -6,6 +6,7 @@ import pytest
 
 from bench.readers.job import Job
 from bench.readers.samples import RECORD_SIZE, WORKERS, places_of, sampling
+from tests.bench.readers.jobs import job_of
 
 
 @pytest.fixture(name="shards")
@@ -18,18 +19,7 @@ def _shards(tmp_path: Path) -> Path:
 
 
 def _job(directory: Path, part: int = 0) -> Job:
-    return Job(
-        reader="",
-        task="samples",
-        part=part,
-        prefix="",
-        directory=str(directory),
-        scratch="",
-        endpoint="",
-        access_key="",
-        secret_key="",
-        region="",
-    )
+    return job_of("samples", part=part, directory=directory)
 
 
 def test_places_of_all_workers_are_every_whole_record_once(shards: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench.readers import reader_absence
-from bench.readers.job import Answer, Job, agree
+from bench.readers.job import Answer, agree
 from bench.readers.tpch import QUERIES, SCANS, make_tpch, tpch_absence, tpch_names
+from tests.bench.readers.jobs import job_of
 
 _READERS = ("pyarrow", "polars", "duckdb")
 _ABSENCE = next(filter(None, [tpch_absence(), *map(reader_absence, _READERS)]), None)
@@ -23,18 +24,7 @@ def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _expected(tables: Path, reader: str, task: str, part: int = 0) -> Answer:
-    job = Job(
-        reader=reader,
-        task=task,
-        part=part,
-        prefix="tpch",
-        directory=str(tables),
-        scratch="",
-        endpoint="127.0.0.1:1",
-        access_key="A",
-        secret_key="s",
-        region="us-east-1",
-    )
+    job = job_of(task, reader=reader, part=part, prefix="tpch", directory=tables)
     return importlib.import_module(f"bench.readers.with_{reader}").task(job).expected()
 
 

@@ -19,7 +19,7 @@ def test_names_are_those_that_were_packed(names: list[str]) -> None:
 @given(NAMES, st.text(max_size=4))
 def test_names_from_a_bound_are_those_that_are_not_below_it(names: list[str], lower: str) -> None:
     packed = PackedNames.of(names)
-    assert packed.index(lower) == bisect_left(names, lower)
+    assert packed.count_below(lower) == bisect_left(names, lower)
     assert list(packed.names_from(lower)) == [name for name in names if name >= lower]
 
 
