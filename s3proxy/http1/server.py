@@ -5,6 +5,7 @@ import math
 import select
 import socket
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import trio
 
@@ -21,9 +22,20 @@ _UNUSABLE = frozenset((errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSU
 _RETRY_SECONDS = 0.1  # trio.serve_listeners waits as long
 
 _GIVE_WAY_SECONDS = 0.1  # far longer than a worker with room needs, short for whoever is then refused
+_DEFER_SECONDS = 0.001  # several times what an idle worker needs to accept who is there
 _ACCEPTED_AT_ONCE = 8  # between two turns of all others, so that who comes to a busy worker is let in soon
 _MAX_REFUSALS = 64  # told at one time that there is no room; with more than that at the door, it just closes
 _DISK_THREADS = 16  # waiting for pages of files being sent: enough to keep a disk's queue filled
+
+
+class Neighbours(Protocol):
+    """The other processes that accept from the same listeners."""
+
+    def tell_connections(self, count: int | None) -> None:
+        """Say how many connections this process serves, or None when it accepts no more."""
+
+    def fewest_elsewhere(self) -> int | None:
+        """How many the one with the fewest serves; None when no other accepts."""
 
 
 class HttpServer:
@@ -40,6 +52,7 @@ class HttpServer:
         observe: Callable[[Incident, Exception], None],
         limits: Limits | None = None,
         entrance: Entrance | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
         """Make a server; nothing happens before ``serve``.
 
@@ -50,9 +63,11 @@ class HttpServer:
             observe: told about each incident, in the middle of things: it must neither block nor raise.
             limits: what is granted; the defaults when None.
             entrance: what comes before the first request of a connection; nothing when None.
+            neighbours: with whom connections are shared evenly; none when None.
         """
         self._limits = limits or Limits()
         self._entrance = entrance
+        self._neighbours = neighbours
         self._service = Service(handler=handler, error_response=error_response, limits=self._limits, observe=observe)
         self._occupancy = Occupancy()
         self._accepting = trio.CancelScope()
@@ -95,6 +110,7 @@ class HttpServer:
             watch.start_soon(self._occupancy.end_idle)
             async with trio.open_nursery() as connections:
                 try:
+                    self._tell_neighbours()
                     with self._accepting:
                         async with trio.open_nursery() as doors:
                             for listener in listeners:
@@ -102,6 +118,7 @@ class HttpServer:
                 finally:
                     for listener in listeners:
                         listener.close()
+                    self._tell_neighbours()
                 connections.cancel_scope.deadline = trio.current_time() + self._limits.drain_seconds
             watch.cancel_scope.cancel()
 
@@ -126,6 +143,8 @@ class HttpServer:
         while True:
             await self._give_way(listener)
             await trio.lowlevel.wait_readable(listener)
+            if self._is_ahead:
+                await trio.sleep(_DEFER_SECONDS)
             try:
                 self._admit_some(listener, connections)
             except OSError as error:
@@ -142,7 +161,7 @@ class HttpServer:
             except BlockingIOError:
                 return
             self._admit(accepted, address, connections)
-            if self._is_full:
+            if self._is_full or self._is_ahead:
                 return
 
     async def _give_way(self, listener: socket.socket) -> None:
@@ -160,12 +179,27 @@ class HttpServer:
     def _is_full(self) -> bool:
         return self._occupancy.connections >= self._limits.max_connections
 
+    @property
+    def _is_ahead(self) -> bool:
+        """Whether another worker should take who comes next, having fewer connections by an eighth or, of few, at all.
+
+        With the exact order even for many, a thousand clients that come at once would wait for each other's turn.
+        """
+        fewest = None if self._neighbours is None else self._neighbours.fewest_elsewhere()
+        return fewest is not None and self._occupancy.connections > fewest + fewest // 8
+
+    def _tell_neighbours(self) -> None:
+        if self._neighbours is not None:
+            is_over = self._accepting.cancel_called
+            self._neighbours.tell_connections(None if is_over else self._occupancy.connections)
+
     def _admit(self, sock: socket.socket, address: object, connections: trio.Nursery) -> None:
         peer = str(address[0]) if isinstance(address, tuple) else "unix"
         transport = SocketTransport(sock, peer, stall_seconds=self._limits.stall_timeout_seconds, disk=self._disk)
         self.accepted += 1
         if not self._is_full:
             self._occupancy.connections += 1
+            self._tell_neighbours()
             connections.start_soon(self._serve_connection, transport)
             return
         self.refused += 1
@@ -181,6 +215,7 @@ class HttpServer:
                 await connection.serve()
         finally:
             self._occupancy.connections -= 1
+            self._tell_neighbours()
 
     async def _turn_away(self, transport: SocketTransport) -> None:
         try:

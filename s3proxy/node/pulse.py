@@ -1,7 +1,7 @@
 """What a supervisor and its workers see of each other: who serves, who lives, and whether the node is about to end.
 
 Words of 64 bits in a memfd that the workers inherit. Each one is written by one process only: those of the node by the
-supervisor, a worker's beat by that worker.
+supervisor, a worker's beat and how many connections it has by that worker.
 """
 
 import fcntl
@@ -34,6 +34,7 @@ _IS_DRAINING: Final = 0
 _FIRST_LOSS: Final = 1
 _FIRST_PID: Final = _FIRST_LOSS + len(Loss)
 _WORD_BYTES: Final = 8
+_GONE_SECONDS: Final = 3 * BEAT_SECONDS  # who is silent for so long takes nobody, whatever its word says
 
 
 def rows_of(workers: int) -> int:
@@ -56,8 +57,9 @@ class Pulse:
         """Of the memfd, to be passed on to workers; -1 of a private one."""
         self._memory = memory
         self._words = memoryview(memory).cast("Q")
-        # A word for each number, N + 1 of them, and one for each of the 2 (N + 1) rows.
-        self._numbers: Final = (len(self._words) - _FIRST_PID) // 3
+        # A word for each number, N + 1 of them, and two for each of the 2 (N + 1) rows.
+        self._numbers: Final = (len(self._words) - _FIRST_PID) // 5
+        self._rows: Final = 2 * self._numbers
         self._row = row
 
     @classmethod
@@ -65,7 +67,7 @@ class Pulse:
         """Make the words of a node that has so many workers, all zero."""
         fd = os.memfd_create("s3proxy-pulse")
         try:
-            size = (_FIRST_PID + workers + 1 + rows_of(workers)) * _WORD_BYTES
+            size = (_FIRST_PID + workers + 1 + 2 * rows_of(workers)) * _WORD_BYTES
             os.ftruncate(fd, size)
             return cls(fd, mmap.mmap(fd, size), 0)
         except BaseException:
@@ -80,7 +82,7 @@ class Pulse:
     @classmethod
     def private(cls) -> Self:
         """Make words that are shared with nobody; they need not be closed."""
-        return cls(-1, mmap.mmap(-1, (_FIRST_PID + 3) * _WORD_BYTES), 0)
+        return cls(-1, mmap.mmap(-1, (_FIRST_PID + 5) * _WORD_BYTES), 0)
 
     def close(self) -> None:
         """Unmap and close; the other processes keep theirs."""
@@ -125,10 +127,23 @@ class Pulse:
     def forget(self, row: int) -> None:
         """Begin anew with a row that changes hands: the time until its first beat counts from now."""
         self._words[self._place(row)] = time.monotonic_ns()
+        self._words[self._crowd(row)] = 0
 
     def silent_seconds(self, row: int) -> float:
         """How long ago the process of a row has given its last beat."""
         return (time.monotonic_ns() - self._words[self._place(row)]) / 1e9
+
+    # Connections
+
+    def tell_connections(self, count: int | None) -> None:
+        """Say how many connections this process has, or None when it takes no more."""
+        self._words[self._crowd(self._row)] = 0 if count is None else count + 1
+
+    def fewest_elsewhere(self) -> int | None:
+        """How many connections that other process has that has the fewest of those that take more; None without one."""
+        words = self._words[self._crowd(0) : self._crowd(self._rows)]
+        others = ((row, word) for row, word in enumerate(words) if word and row != self._row)
+        return min((word - 1 for row, word in others if self.silent_seconds(row) < _GONE_SECONDS), default=None)
 
     # Duties
 
@@ -153,6 +168,9 @@ class Pulse:
 
     def _place(self, row: int) -> int:
         return _FIRST_PID + self._numbers + row
+
+    def _crowd(self, row: int) -> int:
+        return _FIRST_PID + self._numbers + self._rows + row
 
 
 async def beat_forever(pulse: Pulse) -> None:

@@ -70,6 +70,7 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
                     observe=_observe,
                     limits=_limits(config),
                     entrance=_entrance(config),
+                    neighbours=seat.pulse,
                 )
                 background.start_soon(report_work, work, server, seat.reports)
                 background.start_soon(_drain_on_signal, server)
