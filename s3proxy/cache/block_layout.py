@@ -91,7 +91,7 @@ def _rounded(size: int, granule: int) -> int:
 
 
 def _identity(block: BlockId) -> bytes:
-    return f"[{block.version.as_json()},{block.index}]".encode()
+    return f"[{block.version.as_json()},{block.number}]".encode()
 
 
 def header_bytes(start: bytes) -> int | None:

@@ -8,7 +8,7 @@ can be addressed.
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 PAGE_BYTES: Final = 4096
 """Of memory and of file systems; headers and units are multiples of it."""
@@ -74,28 +74,27 @@ class ObjectVersion:
         return json.dumps([self.store, self.bucket, self.key, self.token, self.size], separators=(",", ":"))
 
 
-@dataclass(frozen=True, slots=True)
-class BlockId:
-    """One block of a version: the ``index``-th, counted from 0."""
+class BlockId(NamedTuple):  # which is made in a third of the time of a frozen dataclass
+    """One block of a version: the ``number``-th, counted from 0."""
 
     version: ObjectVersion
-    index: int
+    number: int
     geometry: Geometry
 
     @property
     def name(self) -> str:
         """Of its file in every tier."""
-        return f"{self.version.digest}.{self.index:x}"
+        return f"{self.version.digest}.{self.number:x}"
 
     @property
     def start(self) -> int:
         """Where it begins in the object."""
-        return self.index * self.geometry.block_size
+        return self.number * self.geometry.block_size
 
     @property
     def stop(self) -> int:
         """Where it ends in the object."""
-        return min((self.index + 1) * self.geometry.block_size, self.version.size)
+        return min((self.number + 1) * self.geometry.block_size, self.version.size)
 
     @property
     def length(self) -> int:

@@ -22,7 +22,10 @@ class OpenBlocks:
 
     def get(self, name: str) -> Block | None:
         """The block, which may be closed at the next call unless the caller shares it; None when it is not open."""
-        return self._blocks.get(name)
+        try:
+            return self._blocks[name]
+        except KeyError:
+            return None
 
     def put(self, name: str, block: Block) -> None:
         """Keep a block open, in place of the one that may be kept by this name; takes over the caller's share."""

@@ -222,7 +222,7 @@ class CachedBody(Body):
 
     def _counter_of(self, block: Block) -> Counter:
         """Whether what comes now was fetched for this reader, or was there."""
-        is_fetched = any(fill.start <= self._pos for fill in self._joined)
+        is_fetched = bool(self._joined) and any(fill.start <= self._pos for fill in self._joined)
         return Counter.STORE_BYTES if is_fetched else self._fills.shelf.counter_of(block)
 
     def _count(self, following: Counter) -> None:

@@ -9,6 +9,7 @@ import mmap
 import os
 import threading
 import zlib
+from functools import lru_cache
 from typing import Final, Self
 
 from s3proxy.cache.counters import Counter
@@ -86,7 +87,8 @@ class SharedWords:
     def stamp(self, bucket: str, key: str) -> int:
         """What is remembered of the key is valid only while this stays the same; no stamp ever comes back."""
         words = self._words
-        return words[_key_place(bucket, key)] << 64 | words[_bucket_place(bucket)]
+        key_place, bucket_place = _places(bucket, key)
+        return words[key_place] << 64 | words[bucket_place]
 
     def bump(self, bucket: str, key: str) -> None:
         """Change the stamp of a key, and of the few that share its word."""
@@ -100,7 +102,9 @@ class SharedWords:
 
     def add(self, counter: Counter, amount: int = 1) -> None:
         """Count."""
-        self.add_own(counter, amount)
+        place = self._place(counter)
+        with self._lock:
+            self._words[place] = (self._words[place] + amount) % _MODULUS
 
     def total(self, counter: Counter) -> int:
         """What all workers counted."""
@@ -126,6 +130,11 @@ class SharedWords:
 
     def _place(self, column: int) -> int:
         return _FIRST_COLUMN + column * self._slots + self._slot
+
+
+@lru_cache(maxsize=4096)
+def _places(bucket: str, key: str) -> tuple[int, int]:
+    return _key_place(bucket, key), _bucket_place(bucket)
 
 
 def _key_place(bucket: str, key: str) -> int:

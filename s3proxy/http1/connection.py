@@ -178,8 +178,8 @@ class ServerConnection:
             ConnectionLostError: the client reset the connection.
         """
         limits = self._service.limits
-        data = _without_empty_line(self._inbound.ahead)
-        end = find_head_end(data, limits)
+        data = _without_empty_line(self._inbound.ahead) if self._inbound.ahead else b""
+        end = find_head_end(data, limits) if data else 0
         if end:
             await trio.lowlevel.checkpoint()  # or a client that pipelines would keep the others from their turn
         elif data or (data := await self._receive_first()):

@@ -5,7 +5,8 @@ here makes the connection close short.
 """
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
+from types import AsyncGeneratorType
 
 import trio
 
@@ -99,7 +100,7 @@ async def _send_body(transport: Transport, head: bytes, response: Response, body
         else:
             await _send_plain(transport, head, response, chunks, body.length)
     finally:
-        if isinstance(chunks, AsyncGenerator):  # which only who iterates over it can close
+        if isinstance(chunks, AsyncGeneratorType):  # which only who iterates over it can close
             await chunks.aclose()
 
 

@@ -80,7 +80,7 @@ class CacheView:
                         name=entry.name,
                         bucket=seen_bucket,
                         key=key,
-                        index=found.index,
+                        index=found.number,
                         bytes=entry.allocated,
                         is_pinned=any(pin.covers(found.version) for pin in pinned),
                     )

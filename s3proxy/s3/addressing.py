@@ -10,6 +10,7 @@ Source: Amazon S3 User Guide, "Virtual hosting of general purpose buckets"; RFC 
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -25,6 +26,8 @@ _DROP_IN_PREFIX = b"/api/v1/s3"
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ABSOLUTE_FORM = re.compile(rb"https?://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)
 _PORT = re.compile(rb":[0-9]*\Z")
+
+_OFTEN_BYTES = 512  # of a target that is remembered; signatures in a query make longer ones, which come once
 
 _NO_QUERY: tuple[tuple[str, str], ...] = ()
 _NO_PARAMETERS: Parameters = {}
@@ -47,16 +50,11 @@ class Address(NamedTuple):  # which is made in a third of the time of a frozen d
     """The same by name; of a repeated name the first counts."""
     is_virtual_hosted: bool
     """Whether the bucket came from the Host header."""
-
-    @property
-    def resource(self) -> str:
-        """The ``/bucket/key`` that error documents name."""
-        if self.bucket is None:
-            return "/"
-        return f"/{self.bucket}" if self.key is None else f"/{self.bucket}/{self.key}"
+    resource: str
+    """The ``/bucket/key`` that error documents name."""
 
 
-def parse_address(target: bytes, host: bytes | None = None, domains: Sequence[bytes] = ()) -> Address:
+def parse_address(target: bytes, host: bytes | None = None, domains: tuple[bytes, ...] = ()) -> Address:
     """Resolve a request target.
 
     Args:
@@ -67,6 +65,11 @@ def parse_address(target: bytes, host: bytes | None = None, domains: Sequence[by
     Raises:
         S3Error: INVALID_URI when it cannot be decoded or is no path; INVALID_BUCKET_NAME; KEY_TOO_LONG_ERROR.
     """
+    parse = _parse_often if len(target) <= _OFTEN_BYTES else _parse
+    return parse(target, host, domains)
+
+
+def _parse(target: bytes, host: bytes | None, domains: tuple[bytes, ...]) -> Address:
     if not target.startswith(b"/"):
         target = _origin_form(target, host)
     raw_path, _, raw_query = target.partition(b"?")
@@ -76,16 +79,21 @@ def parse_address(target: bytes, host: bytes | None = None, domains: Sequence[by
         bucket = parse_bucket(decode_path(bucket_part)) if bucket_part else None
     else:
         bucket, key_part = parse_bucket(hosted), raw_path[1:]
+    key = parse_key(decode_path(key_part)) if key_part else None
     query = parse_query(raw_query) if raw_query else _NO_QUERY
     return Address(
         bucket,
-        parse_key(decode_path(key_part)) if key_part else None,
+        key,
         raw_path,
         raw_query,
         query,
         dict(reversed(query)) if query else _NO_PARAMETERS,
         hosted is not None,
+        "/" + "/".join(part for part in (bucket, key) if part is not None),
     )
+
+
+_parse_often = lru_cache(maxsize=1024)(_parse)  # readers ask for range after range of the same objects
 
 
 def _split_path(path: bytes) -> tuple[bytes, bytes]:

@@ -20,10 +20,9 @@ class PayloadMode(Enum):
     STREAMING_SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
     STREAMING_UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
-    @property
-    def is_streaming(self) -> bool:
+    def __init__(self, value: str) -> None:
+        self.is_streaming = value.startswith("STREAMING-")
         """Whether the body is in aws-chunked framing."""
-        return self.value.startswith("STREAMING-")
 
     @property
     def is_chunk_signed(self) -> bool:

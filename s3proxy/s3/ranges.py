@@ -62,7 +62,9 @@ def _parse_range(header: str) -> tuple[int | None, int | None] | None:
     match = _RANGE.fullmatch(header)
     if match is None:
         return None
-    first, last = (int(end) if end else None for end in match.groups())
+    first_text, last_text = match.groups()
+    first = int(first_text) if first_text else None
+    last = int(last_text) if last_text else None
     is_none = first is None and last is None
     is_reversed = first is not None and last is not None and last < first
     return None if is_none or is_reversed else (first, last)

@@ -170,7 +170,7 @@ async def _age(rig: Rig) -> None:
 async def _drop(rig: Rig) -> None:
     async with trio.open_nursery() as nursery:
         cache = rig.cache(nursery)
-        await cache.drop(lambda block: block.index != 1)
+        await cache.drop(lambda block: block.number != 1)
 
 
 async def _pin(rig: Rig) -> None:

@@ -264,7 +264,7 @@ async def test_load_without_a_tier_is_an_error(autojump_clock: MockClock) -> Non
 async def test_drop_takes_the_blocks_that_match(autojump_clock: MockClock) -> None:
     async with worker() as (_, cache):
         await read(cache, DATA, ScriptedSource(DATA))
-        assert await cache.drop(lambda block: block.index < 2) == 2
+        assert await cache.drop(lambda block: block.number < 2) == 2
         assert not cache.holds(version_of(DATA), 0, 1)
         assert cache.holds(version_of(DATA), 2 * BLOCK, len(DATA))
 

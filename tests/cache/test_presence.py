@@ -65,7 +65,7 @@ def test_blocks_that_match_are_removed_from_every_tier(rig: Rig) -> None:
     for tier in rig.tiers:
         fill(tier, 0, 0, UNIT)
         fill(tier, 1, 0, UNIT)
-    names = remove_blocks(rig.tiers, lambda block: block.index == 0 and block.version.key == "key")
+    names = remove_blocks(rig.tiers, lambda block: block.number == 0 and block.version.key == "key")
     assert names == [BlockId(VERSION, 0, GEOMETRY).name] * 2
     assert missing_in(rig.tiers, GEOMETRY, VERSION, (0, UNIT)) == [(0, UNIT)]
     assert missing_in(rig.tiers, GEOMETRY, VERSION, (BLOCK, BLOCK + UNIT)) == []

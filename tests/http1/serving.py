@@ -14,7 +14,7 @@ from s3proxy.http1.connection import Incident
 from s3proxy.http1.entrance import Entrance
 from s3proxy.http1.limits import Limits
 from s3proxy.http1.messages import Handler, Request, Response, Sent
-from s3proxy.http1.server import HttpServer
+from s3proxy.http1.server import HttpServer, Neighbours
 
 PATIENCE_SECONDS = 5.0
 """For what must happen, on a machine that may be busy."""
@@ -173,7 +173,12 @@ def loopback_listener() -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(handler: Handler, limits: Limits = QUICK, entrance: Entrance | None = None) -> AsyncIterator[Running]:
+async def serving(
+    handler: Handler,
+    limits: Limits = QUICK,
+    entrance: Entrance | None = None,
+    neighbours: Neighbours | None = None,
+) -> AsyncIterator[Running]:
     incidents: list[tuple[Incident, Exception]] = []
     server = HttpServer(
         handler,
@@ -181,6 +186,7 @@ async def serving(handler: Handler, limits: Limits = QUICK, entrance: Entrance |
         observe=lambda kind, error: incidents.append((kind, error)),
         limits=limits,
         entrance=entrance,
+        neighbours=neighbours,
     )
     listener = loopback_listener()
     async with trio.open_nursery() as nursery:

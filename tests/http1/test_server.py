@@ -81,6 +81,54 @@ async def test_serve_with_no_room_leaves_connections_to_another_worker_on_the_sa
         assert (full.server.refused, other.accepted) == (0, 20)
 
 
+class Neighbour:
+    """One of two servers, which see each other's connections."""
+
+    def __init__(self, counts: dict[str, int | None], name: str) -> None:
+        self.counts = counts
+        self.name = name
+
+    def tell_connections(self, count: int | None) -> None:
+        self.counts[self.name] = count
+
+    def fewest_elsewhere(self) -> int | None:
+        return min(
+            (count for name, count in self.counts.items() if name != self.name and count is not None), default=None
+        )
+
+
+async def test_serve_shares_connections_evenly_with_another_worker_on_the_same_socket() -> None:
+    counts: dict[str, int | None] = {}
+    async with serving(echo, neighbours=Neighbour(counts, "one")) as one:
+        other = HttpServer(echo, error_response, observe=lambda *_: None, neighbours=Neighbour(counts, "other"))
+        one.nursery.start_soon(other.serve, [one.share_listener()])
+        clients = [await one.connect() for _ in range(16)]
+        await one.wait_until(lambda: one.server.connections + other.connections == 16)
+        assert counts == {"one": 8, "other": 8}
+        for client in clients:
+            await client.stream.aclose()
+        await one.wait_until(lambda: counts == {"one": 0, "other": 0})
+
+
+async def test_serve_takes_connections_that_a_worker_with_fewer_leaves() -> None:
+    counts: dict[str, int | None] = {"busy": 0}
+    async with serving(echo, neighbours=Neighbour(counts, "one")) as running:
+        clients = [await running.connect() for _ in range(16)]
+        await running.wait_until(lambda: counts["one"] == 16)
+        for client in clients:
+            await client.stream.aclose()
+
+
+async def test_drain_tells_other_workers_that_no_more_connections_are_taken() -> None:
+    counts: dict[str, int | None] = {}
+    async with serving(echo, neighbours=Neighbour(counts, "one")) as running, running.client() as client:
+        assert (await client.ask(get())).status == 200
+        assert counts == {"one": 1}
+        running.server.drain()
+        await running.ended.wait()
+        assert counts == {"one": None}
+
+
 async def test_serve_connection_above_the_limit_of_refusals_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("s3proxy.http1.server._MAX_REFUSALS", 0)
     async with serving(echo, replace(QUICK, max_connections=0)) as running:

@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -65,6 +65,16 @@ def test_two_workers_serve_one_port(server: Server) -> None:
     lines = server.logs[0].read_text().splitlines()
     assert len(lines) == 202
     assert all(line.count(" GET ") + line.count(" PUT ") == 1 for line in lines)
+
+
+def test_connections_are_shared_evenly_among_workers(server: Server) -> None:
+    before = [descriptors_of(pid) for pid in server.workers()]
+    with ExitStack() as stack:
+        for _ in range(16):  # as fast as they come: one worker alone could let all of them in
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        wait_until(lambda: sum(map(descriptors_of, server.workers())) >= sum(before) + 16, seconds=5)
+        more = [descriptors_of(pid) - had for pid, had in zip(server.workers(), before, strict=True)]
+    assert max(more) <= 12  # 8 where each had the time to take its turns
 
 
 def test_killed_worker_is_replaced_and_the_node_serves_on(server: Server) -> None:

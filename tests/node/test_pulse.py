@@ -54,6 +54,37 @@ def test_silence_begins_with_the_last_beat_of_the_row() -> None:
         assert words.silent_seconds(2) < 0.5
 
 
+def test_fewest_connections_are_those_of_another_process_that_takes_more() -> None:
+    with (
+        closing(Pulse.create(2)) as words,
+        closing(attached(words, 1)) as own,
+        closing(attached(words, 2)) as one,
+        closing(attached(words, 5)) as other,
+    ):
+        for each in (own, one, other):
+            each.beat()
+        assert own.fewest_elsewhere() is None
+        own.tell_connections(0)
+        assert own.fewest_elsewhere() is None
+        one.tell_connections(7)
+        other.tell_connections(3)
+        assert (own.fewest_elsewhere(), other.fewest_elsewhere()) == (3, 0)
+        other.tell_connections(None)
+        assert own.fewest_elsewhere() == 7
+
+
+def test_process_that_is_silent_or_replaced_takes_no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Pulse.create(1)) as words, closing(attached(words, 1)) as own, closing(attached(words, 2)) as other:
+        other.beat()
+        other.tell_connections(0)
+        assert own.fewest_elsewhere() == 0
+        words.forget(2)
+        assert own.fewest_elsewhere() is None
+        other.tell_connections(0)
+        monkeypatch.setattr(pulse, "_GONE_SECONDS", 0.0)
+        assert own.fewest_elsewhere() is None
+
+
 async def test_beat_forever_beats_once_a_second(
     autojump_clock: trio.abc.Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

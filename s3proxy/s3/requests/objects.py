@@ -102,10 +102,8 @@ def _part_number(request: RequestText) -> int | None:
 
 
 def _read_conditions(request: RequestText) -> ReadConditions:
-    if _READ_FIELDS.isdisjoint(request.fields):
-        return NO_READ_CONDITIONS
     refuse_headers(request.fields, CUSTOMER_KEY)
-    return parse_read_conditions(request.fields)
+    return NO_READ_CONDITIONS if _CONDITIONS.isdisjoint(request.fields) else parse_read_conditions(request.fields)
 
 
 def _is_checksum_mode(request: RequestText) -> bool:

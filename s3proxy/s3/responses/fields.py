@@ -5,6 +5,7 @@ Rule: a value reaches a header only through ``header_value``, so no stored or re
 """
 
 import re
+from functools import lru_cache
 
 from s3proxy.http1.messages import Header, Response
 from s3proxy.s3 import xml
@@ -19,6 +20,7 @@ _CHECKSUM_TYPE_HEADERS: dict[ChecksumType, Header] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def header_value(text: str) -> bytes:
     """``text`` as it goes out: the bytes that came in, or UTF-8 where it has more than latin-1; controls become spaces.
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from s3proxy.body import Body
 from s3proxy.http1.messages import Header, Response
@@ -63,7 +64,7 @@ def not_modified(info: ObjectInfo) -> Response:
 
     Source: RFC 9110 section 15.4.5.
     """
-    headers = [etag_header(info.etag), (b"last-modified", http_date(info.last_modified_ns).encode())]
+    headers = [*_version_headers(info.last_modified_ns, info.etag)]
     if info.metadata.cache_control:
         headers.append((b"cache-control", header_value(info.metadata.cache_control)))
     if info.metadata.expires:
@@ -72,11 +73,7 @@ def not_modified(info: ObjectInfo) -> Response:
 
 
 def _object_headers(operation: GetObject | HeadObject, info: ObjectInfo, span: ByteRange | None) -> list[Header]:
-    headers = [
-        (b"last-modified", http_date(info.last_modified_ns).encode()),
-        etag_header(info.etag),
-        _ACCEPT_RANGES,
-    ]
+    headers = [*_version_headers(info.last_modified_ns, info.etag), _ACCEPT_RANGES]
     if span is not None:
         headers.append((b"content-range", content_range(span, info.size).encode()))
     _add_content_headers(headers, info.metadata, operation.response_headers)
@@ -91,6 +88,11 @@ def _object_headers(operation: GetObject | HeadObject, info: ObjectInfo, span: B
     if operation.checksum_mode:
         headers += _checksums(operation.part_number, info, span)
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _version_headers(last_modified_ns: int, etag: str) -> tuple[Header, Header]:
+    return (b"last-modified", http_date(last_modified_ns).encode()), etag_header(etag)
 
 
 def _part_count(info: ObjectInfo) -> int:

@@ -63,8 +63,11 @@ class Buckets:
             turn.end()
 
     def _find(self, bucket: Bucket) -> BucketInfo | None:
-        known = self._known.get(bucket)
-        if known is None or self._clock() >= known.fresh_until or known.stamp != self._shared.stamp(bucket, _NO_KEY):
+        try:
+            known = self._known[bucket]
+        except KeyError:
+            return None
+        if self._clock() >= known.fresh_until or known.stamp != self._shared.stamp(bucket, _NO_KEY):
             return None
         return known.info
 
