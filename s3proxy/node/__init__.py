@@ -33,5 +33,6 @@ Invariants:
   (SIGUSR1), killed and replaced. systemd's watchdog is fed while all of them beat.
 * No process changes its tiers or stores. Where one is absent, it is looked for ever more rarely, up to once a minute;
   when it is there, another process that starts with everything takes over.
+* Connections are shared evenly: each worker tells on the pulse how many it has. Who beats no more is not waited for.
 * Tasks of a worker run in the order in which they could, not at random as trio has it.
 """
