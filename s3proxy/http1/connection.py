@@ -25,6 +25,10 @@ from s3proxy.http1.transfer import Transport
 _TICK_SECONDS = 0.5  # how much later than its time an idle connection is closed at most
 _DRAINING_TICK_SECONDS = 0.05
 
+_WAITS_AFTER_A_MISS = 32
+"""A client that keeps asking has mostly asked again by the time the others had their turn: then the next request is
+there, and is not waited for. Looking in vain costs what a find spares, so after it so many are waited for."""
+
 _UNREADABLE = RequestHead(method=b"", target=b"", headers=(), keep_alive=False)
 """Stands for a request that could not be read, where its answer needs to know what it answers."""
 
@@ -82,7 +86,7 @@ class Occupancy:
 class ServerConnection:
     """One connection. Closes: owns the transport."""
 
-    __slots__ = ("_end_wait", "_inbound", "_occupancy", "_patience_seconds", "_service", "_transport")
+    __slots__ = ("_end_wait", "_inbound", "_occupancy", "_patience_seconds", "_service", "_transport", "_waits")
 
     def __init__(self, transport: Transport, service: Service, occupancy: Occupancy) -> None:
         self._transport = transport
@@ -92,6 +96,7 @@ class ServerConnection:
         self._occupancy = occupancy
         # Whoever has just connected wants something; between requests there is more patience.
         self._patience_seconds = service.limits.head_timeout_seconds
+        self._waits = 2  # for so many requests, before one is looked for at once
 
     async def serve(self) -> None:
         """Serve until either side closes. Nothing but cancellation comes out of here."""
@@ -194,6 +199,12 @@ class ServerConnection:
 
     async def _receive_first(self) -> bytes:
         """Wait for a request, for as long as patience lasts: ``Occupancy.end_idle`` ends it."""
+        if not self._waits:
+            await trio.lowlevel.checkpoint()  # the others' turn
+            if (data := self._transport.receive_now()) is not None:
+                return data
+            self._waits = _WAITS_AFTER_A_MISS
+        self._waits -= 1
         patience, idle = self._patience_seconds, self._occupancy.idle
         if self._occupancy.is_draining:
             patience = min(patience, self._service.limits.drain_idle_seconds)

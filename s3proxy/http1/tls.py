@@ -86,27 +86,26 @@ class TlsTransport(SocketTransport):
             else:
                 return
 
-    async def receive(self) -> bytes:
-        """Receive what is there."""
-        while True:
-            try:
-                if self._tls.pending():  # OpenSSL holds the rest of a record, of which the socket knows nothing
-                    await trio.lowlevel.checkpoint()
-                else:
-                    await trio.lowlevel.wait_readable(self._fd)
-                return self._tls.recv(RECEIVE_BYTES)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                continue
-            except trio.ClosedResourceError:  # end_wait
-                return b""
-            except OSError as error:
-                raise ConnectionLostError(str(error)) from error
+    async def _wait_for_bytes(self) -> None:
+        if self._tls.pending():  # OpenSSL holds the rest of a record, of which the socket knows nothing
+            await trio.lowlevel.checkpoint()
+        else:
+            await super()._wait_for_bytes()
+
+    def receive_now(self) -> bytes | None:
+        """Decrypt what is there."""
+        try:
+            return self._tls.recv(RECEIVE_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+        except OSError as error:
+            raise ConnectionLostError(str(error)) from error
 
     async def receive_into(self, buffer: memoryview) -> int:
         """Decrypt into the buffer."""
         while True:
             try:
-                count = self._receive_now(buffer[:_TURN_BYTES])
+                count = self._receive_records(buffer[:_TURN_BYTES])
             except ssl.SSLWantReadError:
                 await self._wait(trio.lowlevel.wait_readable)
             except OSError as error:
@@ -159,7 +158,7 @@ class TlsTransport(SocketTransport):
             await self._say_end()
         await super().finish(linger_seconds)
 
-    def _receive_now(self, buffer: memoryview) -> int:
+    def _receive_records(self, buffer: memoryview) -> int:
         """Decrypt the records that are there. A buffer that was begun is given out even if then something breaks."""
         count = self._tls.recv_into(buffer)
         while 0 < count < len(buffer):

@@ -58,6 +58,10 @@ class Transport(ABC):
         """Receive what is there, b"" at the end. Waits without a deadline: that is the caller's."""
 
     @abstractmethod
+    def receive_now(self) -> bytes | None:
+        """Receive what is there, b"" at the end; None when nothing has come yet."""
+
+    @abstractmethod
     def end_wait(self) -> None:
         """Let ``receive``, if something waits in it now, return as at the end; nothing is lost by it."""
 
@@ -123,16 +127,26 @@ class SocketTransport(Transport):
     async def receive(self) -> bytes:
         """Receive what is there."""
         # Waiting first: between two requests there is nothing to receive yet, and one who pipelines gives way here.
-        while True:
+        data = None
+        while data is None:
             try:
-                await trio.lowlevel.wait_readable(self._fd)
-                return self._sock.recv(RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
+                await self._wait_for_bytes()
             except trio.ClosedResourceError:  # end_wait
                 return b""
-            except OSError as error:
-                raise ConnectionLostError(str(error)) from error
+            data = self.receive_now()
+        return data
+
+    async def _wait_for_bytes(self) -> None:
+        await trio.lowlevel.wait_readable(self._fd)
+
+    def receive_now(self) -> bytes | None:
+        """Receive what is there."""
+        try:
+            return self._sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise ConnectionLostError(str(error)) from error
 
     def end_wait(self) -> None:
         """Wake who waits, as is done before a descriptor is closed; this one stays open."""

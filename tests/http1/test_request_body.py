@@ -21,6 +21,9 @@ class ScriptedTransport(Transport):
     async def receive(self) -> bytes:
         raise NotImplementedError
 
+    def receive_now(self) -> bytes | None:
+        raise NotImplementedError
+
     def end_wait(self) -> None:
         raise NotImplementedError
 
