@@ -48,16 +48,28 @@ class Block:
         tier: name of the tier.
         usage: of the tier.
         policy: of the tier.
+        is_in_memory: whether reading and writing it never waits for a disk.
     """
 
     __slots__ = (
         "_all", "_changes", "_claims", "_crcs", "_entries", "_layout", "_lock", "_policy", "_present", "_signature",
-        "_usage", "_used_ns", "_users", "_verified", "data_offset", "fd", "length", "tier", "unit_size", "units",
+        "_usage", "_used_ns", "_users", "_verified", "data_offset", "fd", "is_in_memory", "length", "tier", "unit_size",
+        "units",
     )  # fmt: skip
 
-    def __init__(self, fd: int, layout: BlockLayout, *, tier: str, usage: TierUsage, policy: Policy = LRU) -> None:
+    def __init__(
+        self,
+        fd: int,
+        layout: BlockLayout,
+        *,
+        tier: str,
+        usage: TierUsage,
+        policy: Policy = LRU,
+        is_in_memory: bool = False,
+    ) -> None:
         self.fd: Final = fd
         self.tier: Final = tier
+        self.is_in_memory: Final = is_in_memory
         self.data_offset: Final = layout.data_offset
         self.length: Final = layout.length
         self.unit_size: Final = layout.unit_size

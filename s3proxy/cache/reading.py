@@ -223,7 +223,9 @@ class CachedBody(Body):
     def _counter_of(self, block: Block) -> Counter:
         """Whether what comes now was fetched for this reader, or was there."""
         is_fetched = bool(self._joined) and any(fill.start <= self._pos for fill in self._joined)
-        return Counter.STORE_BYTES if is_fetched else self._fills.shelf.counter_of(block)
+        if is_fetched:
+            return Counter.STORE_BYTES
+        return Counter.MEMORY_BYTES if block.is_in_memory else Counter.DISK_BYTES
 
     def _count(self, following: Counter) -> None:
         """Count what was given out so far, before what follows is counted differently."""
@@ -243,7 +245,7 @@ class CachedBody(Body):
         self._counted_bytes += length
         if length <= INLINE_BYTES and (data := self._fills.shelf.read_now(block, offset, length)) is not None:
             return data
-        return FileSlice(block.fd, offset, length, self._fills.shelf.is_in_memory(block))
+        return FileSlice(block.fd, offset, length, block.is_in_memory)
 
     def _take_tail(self, tail: bytes) -> bytes:
         self._tail = None

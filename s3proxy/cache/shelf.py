@@ -4,7 +4,6 @@ What a tier in memory is asked costs microseconds and is done in place. A tier t
 for a while. Nothing here raises because a tier failed, but where a block is to be made or written.
 """
 
-import fcntl
 import os
 import time
 from collections import deque
@@ -59,7 +58,6 @@ class Shelf:
         self.geometry: Final = geometry
         self.shared: Final = shared
         self.open_blocks: Final = OpenBlocks()
-        self._memory: Final = frozenset(tier.name for tier in tiers if _is_in_memory(tier))
         self._threads = trio.CapacityLimiter(_THREADS)
         self.copying: Final = trio.CapacityLimiter(_THREADS)
         """Held for each piece of a file that is copied into a block: bounds the buffers, and files take turns."""
@@ -74,14 +72,6 @@ class Shelf:
     def block_at(self, version: ObjectVersion, offset: int) -> BlockId:
         """The block in which the byte at ``offset`` is."""
         return BlockId(version, offset // self.geometry.block_size, self.geometry)
-
-    def is_in_memory(self, block: Block) -> bool:
-        """Whether reading and writing it never waits for a disk."""
-        return block.tier in self._memory
-
-    def counter_of(self, block: Block) -> Counter:
-        """As what its bytes are counted when they are given out."""
-        return Counter.MEMORY_BYTES if block.tier in self._memory else Counter.DISK_BYTES
 
     # Promoting
 
@@ -186,7 +176,7 @@ class Shelf:
 
     def is_sound_now(self, block: Block, start: int, stop: int) -> bool | None:
         """Whether bytes of a block are what was written, None if that cannot be told without waiting for a disk."""
-        return block.verify(start, stop) if self.is_in_memory(block) else block.verify_resident(start, stop)
+        return block.verify(start, stop) if block.is_in_memory else block.verify_resident(start, stop)
 
     async def is_sound(self, block_id: BlockId, block: Block, start: int, stop: int) -> bool:
         """Whether bytes of a block, which the caller shares, are what was written; if not, the block is dropped."""
@@ -200,7 +190,7 @@ class Shelf:
     def read_now(self, block: Block, offset: int, length: int) -> bytes | memoryview | None:
         """Bytes of the file of a block; None if that would wait for a disk, or they are gone."""
         try:
-            if self.is_in_memory(block):
+            if block.is_in_memory:
                 data = os.pread(block.fd, length, offset)
                 return data if len(data) == length else None
             buffer = memoryview(bytearray(length))
@@ -215,7 +205,7 @@ class Shelf:
             CacheIOError: the tier failed.
         """
         try:
-            if self.is_in_memory(block):
+            if block.is_in_memory:
                 block.write(offset, data)
             else:
                 await trio.to_thread.run_sync(block.write, offset, data, limiter=self._threads)
@@ -249,7 +239,7 @@ class Shelf:
         return has_room
 
     async def _on(self, tier: Tier, function: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:
-        if tier.name in self._memory:
+        if tier.is_in_memory:
             return function(*arguments)
         return await self.in_thread(function, *arguments)
 
@@ -282,16 +272,3 @@ class Shelf:
 
     def _is_resting(self, tier_name: str) -> bool:
         return trio.current_time() < self._rest_until[tier_name]
-
-
-def _is_in_memory(tier: Tier) -> bool:
-    """Whether a tier is on tmpfs: such files have seals, which no disk file system knows."""
-    try:
-        fd = os.open(tier.directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.fcntl(fd, fcntl.F_GET_SEALS)
-        finally:
-            os.close(fd)
-    except OSError:
-        return False
-    return True

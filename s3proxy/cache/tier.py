@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import secrets
 import stat
@@ -52,6 +53,8 @@ class Tier:
         self.directory: Final = directory
         self.usage: Final = usage
         self.policy: Final = policy
+        self.is_in_memory: Final = _is_in_memory(directory)
+        """Whether reading and writing it never waits for a disk."""
         self._shared = shared
         try:
             self._blocks_fd = os.open(directory / BLOCKS, _DIRECTORY)
@@ -137,7 +140,7 @@ class Tier:
             raise failure_of(error, f"making a block of tier {self.name}") from error
         finally:
             self.usage.unreserve(size)
-        return Block(fd, layout, tier=self.name, usage=self.usage, policy=self.policy)
+        return self._opened(fd, layout)
 
     def adopt(self, name: str, size: int, fill: Callable[[int], None]) -> None:
         """Take in a block that is made elsewhere, in place of the one that may be here.
@@ -288,10 +291,13 @@ class Tier:
 
     # Files
 
+    def _opened(self, fd: int, layout: BlockLayout) -> Block:
+        return Block(fd, layout, tier=self.name, usage=self.usage, policy=self.policy, is_in_memory=self.is_in_memory)
+
     def _block(self, name: str, fd: int, layout: BlockLayout | None) -> Block:
         """The block in an open file, taken over; removed and closed if it is not usable."""
         if layout is not None and _is_usable(fd, layout):
-            return Block(fd, layout, tier=self.name, usage=self.usage, policy=self.policy)
+            return self._opened(fd, layout)
         try:
             self._drop(name, fd)
         finally:
@@ -365,3 +371,16 @@ def _is_usable(fd: int, layout: BlockLayout) -> bool:
     except OSError:
         return False
     return len(start) == layout.head_bytes and start.startswith(layout.header)
+
+
+def _is_in_memory(directory: Path) -> bool:
+    """Whether this is on tmpfs: such files have seals, which no disk file system knows."""
+    try:
+        fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.fcntl(fd, fcntl.F_GET_SEALS)
+        finally:
+            os.close(fd)
+    except OSError:
+        return False
+    return True

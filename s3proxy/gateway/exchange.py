@@ -123,9 +123,11 @@ class Gateway:
         Raises:
             ConnectionLostError: the client went away while it sent the body.
         """
-        request = self._as_sent(request)
+        peer = request.peer
+        if self._settings.proxies is not None:
+            request, peer = _as_sent(request, self._settings.proxies)
         access = Access(
-            peer=self._client_of(request),
+            peer=peer,
             method=request.method,
             target=request.target,
             request_id=f"{next(self._request_ids):016X}",
@@ -141,8 +143,8 @@ class Gateway:
             raise
         except Exception as error:
             response = self._error(error, access)
-        if not access.is_going_on:
-            await self._audit(access, response.status)
+        if self._audit_log.is_on and not access.is_going_on:
+            await audit(self._audit_log, access, response.status)
         source = None if isinstance(response.body, bytes) else _TOTALS.get(response.body.origin)
         if self._settings.pacing is not None:
             self._settings.pacing.slow_down(response)
@@ -178,20 +180,6 @@ class Gateway:
         response.status = status
         response.headers += [(b"x-amz-request-id", request_id.encode()), self._host_id_header]
         return response
-
-    def _as_sent(self, request: Request) -> Request:
-        """A request with the scheme that the client used, where a balancer ends TLS."""
-        if self._settings.proxies is None:
-            return request
-        forwarded = request.header(b"x-forwarded-proto")
-        scheme = self._settings.proxies.scheme_of(request.peer, request.scheme, forwarded)
-        return request if scheme == request.scheme else request._replace(scheme=scheme)
-
-    def _client_of(self, request: Request) -> str:
-        if self._settings.proxies is None:
-            return request.peer
-        forwarded_for = (value for name, value in request.headers if name == b"x-forwarded-for")
-        return self._settings.proxies.client_of(request.peer, forwarded_for)
 
     async def _serve(self, request: Request, access: Access) -> Response:
         address = parse_address(request.target, request.header(b"host"), self._settings.domains)
@@ -279,3 +267,11 @@ class Gateway:
             return S3Error(ErrorCode.SLOW_DOWN)
         log_error("internal error", error, **about)
         return S3Error(ErrorCode.INTERNAL_ERROR)
+
+
+def _as_sent(request: Request, proxies: Proxies) -> tuple[Request, str]:
+    """A request with the scheme that the client used, where a balancer ends TLS; and the client's address."""
+    forwarded_for = (value for name, value in request.headers if name == b"x-forwarded-for")
+    client = proxies.client_of(request.peer, forwarded_for)
+    scheme = proxies.scheme_of(request.peer, request.scheme, request.header(b"x-forwarded-proto"))
+    return request if scheme == request.scheme else request._replace(scheme=scheme), client

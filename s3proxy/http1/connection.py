@@ -32,6 +32,8 @@ there, and is not waited for. Looking in vain costs what a find spares, so after
 _UNREADABLE = RequestHead(method=b"", target=b"", headers=(), keep_alive=False)
 """Stands for a request that could not be read, where its answer needs to know what it answers."""
 
+_NO_BODY = EmptyBody()
+
 
 class Incident(Enum):
     """What an operator may want to count or to read about."""
@@ -172,7 +174,7 @@ class ServerConnection:
 
     def _body_of(self, head: RequestHead) -> RequestBody:
         if head.length == 0:
-            return EmptyBody()
+            return _NO_BODY
         return ReceivedBody(self._transport, self._inbound, head.length, is_awaited=head.expects_continue)
 
     async def _receive_head(self) -> RequestHead | None:

@@ -38,10 +38,12 @@ async def send_response(transport: Transport, response: Response, request: Reque
     body = response.body
     start = transport.sent_bytes
     is_complete = False
+    carries_body = request.method != b"HEAD" and response.status not in (204, 304)  # RFC 9112 section 6.3
     try:
-        head = render_head(response.status, response.headers, _frame(response, request, keep_alive=keep_alive))
+        framing = _frame(response, is_http10=request.is_http10, carries_body=carries_body, keep_alive=keep_alive)
+        head = render_head(response.status, response.headers, framing)
         start += len(head)
-        if not _carries_body(response, request):
+        if not carries_body:
             response.begun_at = time.monotonic()
             await transport.send(head)
         elif isinstance(body, bytes):
@@ -53,7 +55,10 @@ async def send_response(transport: Transport, response: Response, request: Reque
     finally:
         try:
             if not isinstance(body, bytes):
-                await _close(body)
+                if body.closes_at_once:  # nothing to shield, and a scope takes 5 us
+                    await body.aclose()
+                else:
+                    await _close(body)
         finally:
             on_sent, response.on_sent = response.on_sent, None  # a ring of references would wait for the collector
             if on_sent is not None:
@@ -61,32 +66,24 @@ async def send_response(transport: Transport, response: Response, request: Reque
 
 
 async def _close(body: Body) -> None:
-    if body.closes_at_once:  # nothing to shield, and a scope takes 5 us
-        await body.aclose()
-        return
     with trio.CancelScope(deadline=trio.current_time() + CLOSE_SECONDS, shield=True):
         await body.aclose()
 
 
-def _carries_body(response: Response, request: RequestHead) -> bool:
-    return request.method != b"HEAD" and response.status not in (204, 304)  # RFC 9112 section 6.3
-
-
-def _frame(response: Response, request: RequestHead, *, keep_alive: bool) -> bytes:
+def _frame(response: Response, *, is_http10: bool, carries_body: bool, keep_alive: bool) -> bytes:
     framing = b"" if keep_alive else b"Connection: close\r\n"
-    length = _announced_length(response, request)
+    length = len(response.body) if isinstance(response.body, bytes) else response.body.length
+    if not carries_body:
+        length = _length_without_body(response, length)
     if length is not None:
         return b"Content-Length: %d\r\n%s" % (length, framing)
-    if _carries_body(response, request) and not request.is_http10:
+    if carries_body and not is_http10:
         return b"Transfer-Encoding: chunked\r\n" + framing
     return framing
 
 
-def _announced_length(response: Response, request: RequestHead) -> int | None:
-    """The Content-Length, or None to send none (RFC 9110 section 8.6)."""
-    length = len(response.body) if isinstance(response.body, bytes) else response.body.length
-    if _carries_body(response, request):
-        return length
+def _length_without_body(response: Response, length: int | None) -> int | None:
+    """The Content-Length that is announced all the same, or None to send none (RFC 9110 section 8.6)."""
     if response.status == 204:
         return None
     return response.content_length if response.content_length is not None else length or None

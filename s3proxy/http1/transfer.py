@@ -252,7 +252,18 @@ class SocketTransport(Transport):
     async def _sendfile(self, piece: FileSlice) -> int:
         offset, stop = piece.offset, piece.offset + piece.length
         while offset < stop:
-            sent = await self._sendfile_once(piece, offset, min(stop - offset, PIECE_BYTES))
+            length = min(stop - offset, PIECE_BYTES)
+            try:
+                if piece.is_resident or _is_resident(piece.fd, offset, length):
+                    sent = os.sendfile(self._fd, piece.fd, offset, length)
+                else:
+                    send = partial(os.sendfile, self._fd, piece.fd, offset, length)
+                    sent = await trio.to_thread.run_sync(send, limiter=self._disk)
+            except BlockingIOError:
+                await self._wait(trio.lowlevel.wait_writable)
+                continue
+            except (ConnectionError, TimeoutError) as error:
+                raise ConnectionLostError(str(error)) from error
             if sent == 0:
                 break
             offset += sent
@@ -260,18 +271,6 @@ class SocketTransport(Transport):
             if offset < stop:
                 await trio.lowlevel.checkpoint()
         return offset - piece.offset
-
-    async def _sendfile_once(self, piece: FileSlice, offset: int, length: int) -> int:
-        while True:
-            try:
-                if piece.is_resident or _is_resident(piece.fd, offset, length):
-                    return os.sendfile(self._fd, piece.fd, offset, length)
-                send = partial(os.sendfile, self._fd, piece.fd, offset, length)
-                return await trio.to_thread.run_sync(send, limiter=self._disk)
-            except BlockingIOError:
-                await self._wait(trio.lowlevel.wait_writable)
-            except (ConnectionError, TimeoutError) as error:
-                raise ConnectionLostError(str(error)) from error
 
     async def _wait(self, until_ready: Callable[[int], Awaitable[None]]) -> None:
         with trio.move_on_after(self._stall_seconds) as scope:

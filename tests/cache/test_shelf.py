@@ -63,7 +63,7 @@ def fail(self: Tier, *_: object, **__: object) -> Block:
 async def test_block_is_made_in_the_fastest_tier_and_kept_open(shelf: Shelf) -> None:
     block = await shelf.find_or_make(FIRST)
     assert block.tier == "memory"
-    assert shelf.is_in_memory(block)
+    assert block.is_in_memory
     assert shelf.opened(FIRST) is block
     assert await shelf.find(FIRST) is block
 
@@ -77,7 +77,7 @@ async def test_block_of_the_slow_tier_is_found_there(shelf: Shelf, rig: Rig) -> 
     filled(rig.tiers[1]).release()
     block = await shelf.find_or_make(FIRST)
     assert block.tier == "disk"
-    assert not shelf.is_in_memory(block)
+    assert not block.is_in_memory
     assert await shelf.is_sound(FIRST, block, 0, UNIT)
     assert shelf.read_now(block, block.data_offset, 10) == DATA[:10]
 

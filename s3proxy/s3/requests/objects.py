@@ -46,10 +46,10 @@ _Read = TypeVar("_Read", GetObject, HeadObject)
 
 _NO_OVERRIDES: Mapping[str, str] = {}
 
-# The headers that a plain read may be without; most requests have none of them.
+# The headers that most reads are without.
 _CONDITIONS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"})
 _CACHE = b"x-s3proxy-cache"
-_READ_FIELDS = _CONDITIONS | CUSTOMER_KEY | {b"range", b"if-range", b"x-amz-checksum-mode", _CACHE}
+_RARE_FIELDS = _CONDITIONS | CUSTOMER_KEY | {b"if-range", b"x-amz-checksum-mode", _CACHE}
 
 
 def parse_get_object(request: RequestText) -> GetObject:
@@ -76,8 +76,8 @@ def parse_head_object(request: RequestText) -> HeadObject:
 
 def _parse_read(kind: type[_Read], request: RequestText) -> _Read:
     bucket, key = request.bucket, request.key
-    if not request.address.parameters and _READ_FIELDS.isdisjoint(request.fields):
-        return kind(bucket=bucket, key=key)
+    if not request.address.parameters and _RARE_FIELDS.isdisjoint(request.fields):
+        return kind(bucket=bucket, key=key, range=request.field(b"range"))
     return kind(
         bucket=bucket,
         key=key,
