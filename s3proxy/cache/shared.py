@@ -39,7 +39,7 @@ class SharedWords:
         self._slots: Final = (size // _WORD_BYTES - _FIRST_COLUMN) // COLUMNS
         if not 0 <= slot < self._slots:
             raise ValueError(f"worker {slot} of {self._slots}")
-        self._slot: Final = slot
+        self._first: Final = _FIRST_COLUMN + slot
         self._memory = mmap.mmap(fd, size)
         self._bytes = memoryview(self._memory)
         self._words = self._bytes.cast("Q")
@@ -129,7 +129,7 @@ class SharedWords:
         return total if total < _MODULUS // 2 else total - _MODULUS
 
     def _place(self, column: int) -> int:
-        return _FIRST_COLUMN + column * self._slots + self._slot
+        return self._first + column * self._slots
 
 
 @lru_cache(maxsize=4096)

@@ -13,8 +13,8 @@ from functools import partial
 import trio
 
 from s3proxy.body import Origin
-from s3proxy.gateway.authenticate import Authenticator, VerifiedRequest
-from s3proxy.gateway.authorize import ReadableObjects, authorize, authorize_source
+from s3proxy.gateway.authenticate import Authenticator
+from s3proxy.gateway.authorize import authorize, authorize_source
 from s3proxy.gateway.dispatch import dispatch
 from s3proxy.gateway.pacing import Pacing
 from s3proxy.gateway.recording import audit, detail_of, finished
@@ -33,7 +33,8 @@ from s3proxy.s3.requests import BodyKind, RequestText, find_route, header_fields
 from s3proxy.stores.base import ObjectStore, StoreUnavailableError
 from s3proxy.telemetry import Access, AccessLog, AuditLog, current_client, current_request, log_error
 
-_SLOW = (model.CompleteMultipartUpload, model.CopyObject, model.UploadPartCopy)
+_COPYING = (model.CopyObject, model.UploadPartCopy)
+_SLOW = (model.CompleteMultipartUpload, *_COPYING)
 _CLIENT_GONE = 499  # nginx's status for what was never answered; only ever in the access log
 
 _COPIES = frozenset({"CopyObject", "UploadPartCopy"})  # which have a source, and that may be what is missing
@@ -109,6 +110,7 @@ class Gateway:
         self._store = store
         self._authenticator = authenticator
         self._settings = settings
+        self._region = settings.region
         self._access_log = access_log
         self._audit_log = settings.audit_log or AuditLog(None)
         self._jobs = jobs
@@ -200,34 +202,25 @@ class Gateway:
             raise S3Error(ErrorCode.INVALID_REQUEST, f"{route.operation.__name__} takes no aws-chunked body.")
         xml = await receive_xml(verified, route) if route.body is BodyKind.XML else b""
         operation = route.parse(RequestText(address, fields, xml))
-        if isinstance(operation, model.CopyObject | model.UploadPartCopy):
+        if isinstance(operation, _COPYING):
             access.source = f"/{operation.source.bucket}/{operation.source.key}"
             operation = await authorize_source(verified, operation, self._store)
         if not isinstance(operation, _SLOW):
-            return await self._dispatch(objects, verified, operation, access)
+            return await dispatch(self._store, objects, self._region, verified, operation, outcomes=access.outcomes)
 
         access.is_going_on = True
 
         async def work() -> Response:
             try:
-                response = await self._dispatch(objects, verified, operation, access)
+                response = await dispatch(
+                    self._store, objects, self._region, verified, operation, outcomes=access.outcomes
+                )
             except Exception as error:
                 response = self._error(error, access)
             await self._audit(access, response.status)
             return response
 
         return await answer_in_time(self._jobs, work)
-
-    async def _dispatch(
-        self,
-        objects: ObjectStore | ReadableObjects,
-        verified: VerifiedRequest,
-        operation: model.Operation,
-        access: Access,
-    ) -> Response:
-        return await dispatch(
-            self._store, objects, self._settings.region, verified, operation, outcomes=access.outcomes
-        )
 
     def _error(self, error: Exception, access: Access) -> Response:
         failure = self._failure(error, access)

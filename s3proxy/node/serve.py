@@ -76,6 +76,7 @@ async def serve(config: Config, seat: Seat, on_ready: Callable[[], None]) -> Non
                 background.start_soon(_drain_on_signal, server)
                 on_ready()
                 gc.freeze()  # what exists by now stays; no collection needs to look at it again
+                gc.set_threshold(50_000)  # requests leave next to no rings behind: 1 % of the CPU of a small one
                 await server.serve(seat.sockets)
                 background.cancel_scope.cancel()
         finally:

@@ -30,6 +30,15 @@ from s3proxy.s3.responses.fields import (
 
 _ACCEPT_RANGES: Header = (b"accept-ranges", b"bytes")
 _DEFAULT_CONTENT_TYPE = "binary/octet-stream"
+_CONTENT_HEADERS = (
+    "content-type",
+    "content-encoding",
+    "content-language",
+    "content-disposition",
+    "cache-control",
+    "expires",
+    "x-amz-website-redirect-location",
+)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -76,7 +85,7 @@ def _object_headers(operation: GetObject | HeadObject, info: ObjectInfo, span: B
     headers = [*_version_headers(info.last_modified_ns, info.etag), _ACCEPT_RANGES]
     if span is not None:
         headers.append((b"content-range", content_range(span, info.size).encode()))
-    _add_content_headers(headers, info.metadata, operation.response_headers)
+    headers += _content_headers(info.metadata, operation.response_headers)
     if info.metadata.user:
         _add_user_metadata(headers, info.metadata.user)
     if info.tag_count:
@@ -100,20 +109,24 @@ def _part_count(info: ObjectInfo) -> int:
     return len(info.parts) if info.selected_part is None else info.selected_part.count
 
 
-def _add_content_headers(headers: list[Header], metadata: ObjectMetadata, overrides: Mapping[str, str]) -> None:
-    stored = (
-        (b"content-type", metadata.content_type or _DEFAULT_CONTENT_TYPE),
-        (b"content-encoding", metadata.content_encoding),
-        (b"content-language", metadata.content_language),
-        (b"content-disposition", metadata.content_disposition),
-        (b"cache-control", metadata.cache_control),
-        (b"expires", metadata.expires),
-        (b"x-amz-website-redirect-location", metadata.website_redirect_location),
+def _content_headers(metadata: ObjectMetadata, overrides: Mapping[str, str]) -> tuple[Header, ...]:
+    values = (
+        metadata.content_type or _DEFAULT_CONTENT_TYPE,
+        metadata.content_encoding,
+        metadata.content_language,
+        metadata.content_disposition,
+        metadata.cache_control,
+        metadata.expires,
+        metadata.website_redirect_location,
     )
-    for name, value in stored:
-        text = overrides.get(name.decode(), value) if overrides else value
-        if text:
-            headers.append((name, header_value(text)))
+    return _named(tuple(map(overrides.get, _CONTENT_HEADERS, values)) if overrides else values)
+
+
+@lru_cache(maxsize=256)
+def _named(values: tuple[str | None, ...]) -> tuple[Header, ...]:
+    """The values of the content headers with their names, but for those that there are not."""
+    pairs = zip(_CONTENT_HEADERS, values, strict=True)
+    return tuple((name.encode(), header_value(value)) for name, value in pairs if value)
 
 
 def _add_user_metadata(headers: list[Header], user: Mapping[str, str]) -> None:
