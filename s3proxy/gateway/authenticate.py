@@ -71,10 +71,12 @@ class OpenAuthenticator:
             S3Error: INVALID_ARGUMENT or NOT_IMPLEMENTED for a payload mode.
         """
         payload = _claimed_payload(request)
-        user = self._author(request, address) or self._launching_user
+        author = self._author(request, address)
         if "X-Amz-Signature" in address.parameters or "Signature" in address.parameters:
             request = with_headers_of_query(request, address)
-        return VerifiedRequest(request, address, user, payload, user == self._launching_user, is_open=True)
+        is_launching_user = author is None or author == self._launching_user
+        user = author or self._launching_user
+        return VerifiedRequest(request, address, user, payload, is_launching_user, is_open=True)
 
     def _author(self, request: Request, address: Address) -> Owner | None:
         carrier = request.header(b"authorization") or (b"?" + address.raw_query if address.raw_query else None)
