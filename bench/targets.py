@@ -120,6 +120,8 @@ class Server:
     endpoint: Endpoint
     pid: int
     upstream: Upstream | None = None
+    memory_tier: Path | None = None
+    """Of a cache: its directory in memory."""
 
     @property
     def store_pids(self) -> tuple[int, ...]:
@@ -171,7 +173,8 @@ def _started_by_command(
             )
             if target.data is not Data.SHARED:
                 _wait_until_it_lists(endpoint)
-            yield Server(target=target, endpoint=endpoint, pid=pid, upstream=upstream)
+            memory_tier = place.tiers[0] if place.tiers else None
+            yield Server(target=target, endpoint=endpoint, pid=pid, upstream=upstream, memory_tier=memory_tier)
 
 
 @contextmanager

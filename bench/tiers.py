@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from bench.content import KIB, MIB
+
 _OPTIONS = "huge=within_size,size=6g"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (directories of our own are made in it)
 _PREFIX = "s3proxy-bench-tier-"
@@ -49,6 +51,19 @@ def small_page_directory(scratch: Path) -> Iterator[Path]:
     below = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else scratch
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=below) as name:
         yield Path(name)
+
+
+def touch_memory(directory: Path, size: int) -> None:
+    """Touch the memory in which files of ``size`` bytes below ``directory`` are going to lie.
+
+    The host of a virtual machine gives memory when it is touched first, and takes back what lies free for seconds. That
+    takes 0 to 2 s of CPU per GiB, by chance, of a cache that fills one in 0.65. The kernel has other free pages for
+    large writes than for small ones; caches make both.
+    """
+    with tempfile.TemporaryFile(dir=directory) as large, tempfile.TemporaryFile(dir=directory) as small:
+        for file, piece in (large, bytes(MIB)), (small, bytes(32 * KIB)):
+            for _ in range(size // len(piece)):
+                file.write(piece)
 
 
 def memory_kind() -> str:
