@@ -109,7 +109,10 @@ class Fills:
         block_id = self.shelf.block_at(demand.version, demand.start)
         start = block_id.start
         try:
-            block = await self.shelf.find(block_id)
+            block = self.shelf.opened(block_id)
+            if block is None:
+                await self.shelf.look_for(self._blocks_of(demand))
+                block = self.shelf.opened(block_id)
             if block is not None:
                 until = start + block.present_until(demand.start - start, min(demand.stop, block_id.stop) - start)
                 if until > demand.start:
@@ -169,11 +172,10 @@ class Fills:
     async def _open(self, demand: Demand) -> list[tuple[BlockId, Block]]:
         """Open or make the blocks of one fetch, each shared: as many as can be had, but the first at least."""
         blocks: list[tuple[BlockId, Block]] = []
-        geometry = self.shelf.geometry
-        limit = min(demand.stop, demand.start + self._max_fetch_bytes)
+        block_ids = self._blocks_of(demand)
         try:
-            for index, _, _ in blocks_of(geometry.block_size, demand.start, limit):
-                block_id = BlockId(demand.version, index, geometry)
+            await self.shelf.look_for(block_ids)
+            for block_id in block_ids:
                 block = await self.shelf.find_or_make(block_id)
                 blocks.append((block_id, block.share()))
         except CacheIOError:
@@ -184,6 +186,13 @@ class Fills:
                 block.release()
             raise
         return blocks
+
+    def _blocks_of(self, demand: Demand) -> list[BlockId]:
+        """The blocks of one fetch for a demand."""
+        geometry = self.shelf.geometry
+        limit = min(demand.stop, demand.start + self._max_fetch_bytes)
+        spans = blocks_of(geometry.block_size, demand.start, limit)
+        return [BlockId(demand.version, index, geometry) for index, _, _ in spans]
 
     def _claim(self, demand: Demand, blocks: list[tuple[BlockId, Block]]) -> list[Piece]:
         """Claim adjacent missing parts, the first of them around the byte that is needed."""

@@ -7,13 +7,13 @@ for a while. Nothing here raises because a tier failed, but where a block is to 
 import os
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from math import inf
 from typing import Final, TypeVar, TypeVarTuple, Unpack
 
 import trio
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from s3proxy.cache.block_file import Block
 from s3proxy.cache.blocks import BlockId, Geometry, ObjectVersion
@@ -32,6 +32,8 @@ FULL_SECONDS: Final = 1.0
 
 _FAILURES: Final = 3  # within that time: a single one may be of one block
 _THREADS: Final = 16
+_ABSENT_BLOCKS: Final = 256
+_ABSENT_SECONDS: Final = 0.05  # for which a block that was nowhere is made without another look
 _USES_TO_PROMOTE: Final = 2  # a scan, which reads everything once, must not turn the first tier over
 _WATCHED_BLOCKS: Final = 4096
 _MAX_PROMOTIONS: Final = 32  # waiting; more are noted again when they are read again
@@ -63,6 +65,7 @@ class Shelf:
         """Held for each piece of a file that is copied into a block: bounds the buffers, and files take turns."""
         self.evictors: Final = {evictor.tier.name: evictor for evictor in evictors}
         self._searches: dict[str, trio.Event] = {}
+        self._absent: TTLCache[BlockId, bool] = TTLCache(_ABSENT_BLOCKS, _ABSENT_SECONDS, time.monotonic)
         self._failures = {tier.name: deque[float](maxlen=_FAILURES) for tier in tiers}
         self._uses: LRUCache[str, int] = LRUCache(_WATCHED_BLOCKS)
         self._promotable: dict[str, Tier] = {}
@@ -112,6 +115,24 @@ class Shelf:
         await search.wait()
         return self.opened(block_id)
 
+    async def look_for(self, block_ids: Iterable[BlockId]) -> None:
+        """Open those that are there of blocks that are about to be found or made: one wait for a disk, not one each."""
+        unknown = {block_id.name: block_id for block_id in block_ids if self._is_unknown(block_id)}
+        search = trio.Event()
+        self._searches.update(dict.fromkeys(unknown, search))
+        try:
+            for block_id, block in (await self._find_all(list(unknown.values()))).items():
+                self.open_blocks.put(block_id.name, block)
+        finally:
+            for name in unknown:
+                del self._searches[name]
+            search.set()
+
+    def _is_unknown(self, block_id: BlockId) -> bool:
+        name = block_id.name
+        is_known = self.open_blocks.get(name) is not None or block_id in self._absent
+        return not is_known and name not in self._searches
+
     async def find_or_make(self, block_id: BlockId) -> Block:
         """The block as ``find`` gives it, or made in the first tier that takes it.
 
@@ -140,18 +161,29 @@ class Shelf:
             search.set()
 
     async def _find(self, block_id: BlockId) -> Block | None:
-        for tier in self._working_tiers():
-            try:
-                block = await self._on(tier, tier.find, block_id)
-            except CacheIOError:
-                self.note_failure(tier.name)
-            else:
-                if block is not None:
-                    return block
-        return None
+        return (await self._find_all([block_id])).get(block_id)
+
+    async def _find_all(self, block_ids: Sequence[BlockId]) -> dict[BlockId, Block]:
+        """Those that are there, each from the first tier that has it."""
+        found: dict[BlockId, Block] = {}
+        try:
+            for tier in self._working_tiers():
+                wanted = [block_id for block_id in block_ids if block_id not in found]
+                if not wanted:
+                    break
+                try:
+                    found.update(await self._on(tier, tier.find_all, wanted))
+                except CacheIOError:
+                    self.note_failure(tier.name)
+        except BaseException:
+            for block in found.values():
+                block.release()
+            raise
+        self._absent.update((block_id, True) for block_id in block_ids if block_id not in found)
+        return found
 
     async def _find_or_make(self, block_id: BlockId) -> Block:
-        found = await self._find(block_id)
+        found = None if self._absent.pop(block_id, False) else await self._find(block_id)
         if found is not None:
             return found
         for tier in self._takers():

@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -95,6 +95,19 @@ class Tier:
         with contextlib.suppress(DamagedBlockError):
             return self._block(block.name, fd, layout_of(block))
         return None
+
+    def find_all(self, blocks: Iterable[BlockId]) -> dict[BlockId, Block]:
+        """Open those of several blocks that are here, as ``find`` does one."""
+        found: dict[BlockId, Block] = {}
+        try:
+            for block in blocks:
+                if (opened := self.find(block)) is not None:
+                    found[block] = opened
+        except BaseException:
+            for opened in found.values():
+                opened.release()
+            raise
+        return found
 
     def find_named(self, name: str) -> Block | None:
         """Open a block of which only the name is known; None when it is not here.

@@ -225,7 +225,7 @@ _COPIES: Final = frozenset({"sendfile", "half of a sendfile", "pwrite", "futimen
 _EVICTS: Final = frozenset({"flock", "unlink", "add_own"})
 
 SCENARIOS: Final = {
-    "a fill of a fragment": Scenario(act=_reads(_SMALL, UNIT + 100, 3 * UNIT), steps=(30, 60), does=_FILLS),
+    "a fill of a fragment": Scenario(act=_reads(_SMALL, UNIT + 100, 3 * UNIT), steps=(25, 60), does=_FILLS),
     "a fill of a small object": Scenario(
         act=_reads(_SMALL[:100]), steps=(25, 50), does=_FILLS, objects=(_SMALL[:100],)
     ),

@@ -14,11 +14,12 @@ from s3proxy.cache.counters import Counter
 from s3proxy.cache.failures import CacheIOError, TierFullError
 from s3proxy.cache.shelf import REST_SECONDS, Shelf
 from s3proxy.cache.tier import Tier
-from tests.cache.rig import BLOCK, GEOMETRY, UNIT, Rig, memory_directory, rig_over, version_of
+from tests.cache.rig import BLOCK, GEOMETRY, UNIT, Rig, memory_directory, open_descriptors, rig_over, version_of
 from tests.cache.sources import content
 
 DATA = content(2 * BLOCK)
 FIRST = BlockId(version_of(DATA), 0, GEOMETRY)
+SECOND = BlockId(version_of(DATA), 1, GEOMETRY)
 
 
 @pytest.fixture
@@ -104,6 +105,69 @@ async def test_many_who_want_a_new_block_make_it_once(shelf: Shelf, monkeypatch:
             nursery.start_soon(shelf.find, FIRST)
     assert calls == ["memory"]
     assert len(found) == 1
+
+
+async def test_blocks_that_are_wanted_next_are_looked_for_at_once(
+    shelf: Shelf, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(rig.tiers[1]).release()
+    calls = count_calls(monkeypatch, "find_all")
+    await shelf.look_for([FIRST, SECOND])
+    await shelf.look_for([FIRST, SECOND])
+
+    assert (await shelf.find_or_make(FIRST)).tier == "disk"
+    assert (await shelf.find_or_make(SECOND)).tier == "memory"
+    assert calls == ["memory", "disk"]
+
+
+async def test_block_that_was_nowhere_is_found_as_soon_as_it_is_there(shelf: Shelf, rig: Rig) -> None:
+    await shelf.look_for([FIRST])
+    assert await shelf.find(FIRST) is None
+    filled(rig.tiers[1]).release()
+
+    block = await shelf.find(FIRST)
+
+    assert block is not None
+    assert block.tier == "disk"
+
+
+async def test_who_wants_a_block_that_is_being_looked_for_waits(
+    shelf: Shelf, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(rig.tiers[1]).release()
+    calls = count_calls(monkeypatch, "find_all")
+    found = []
+
+    async def want() -> None:
+        found.append(await shelf.find(FIRST))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(shelf.look_for, [FIRST, SECOND])
+        await trio.lowlevel.checkpoint()
+        nursery.start_soon(want)
+        nursery.start_soon(want)
+    assert calls == ["memory", "disk"]
+    assert found == [shelf.opened(FIRST)] * 2
+
+
+async def test_search_that_is_given_up_leaves_nothing_open(
+    shelf: Shelf, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(rig.tiers[0]).release()
+    before = open_descriptors()
+
+    def given_up(self: Tier, _blocks: object) -> dict[BlockId, Block]:
+        raise KeyboardInterrupt
+
+    real = Tier.find_all
+    monkeypatch.setattr(
+        Tier, "find_all", lambda self, blocks: (real if self.name == "memory" else given_up)(self, blocks)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        await shelf.look_for([FIRST, SECOND])
+
+    assert open_descriptors() == before
+    assert shelf.opened(FIRST) is None
 
 
 async def test_unsound_block_is_dropped(shelf: Shelf, rig: Rig) -> None:
