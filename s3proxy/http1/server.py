@@ -9,6 +9,7 @@ from typing import Protocol
 
 import trio
 
+from s3proxy.http1.congestion import unpace_within_machine
 from s3proxy.http1.connection import Incident, Occupancy, ServerConnection, Service
 from s3proxy.http1.entrance import Entrance, HandshakeError
 from s3proxy.http1.limits import Limits
@@ -194,7 +195,10 @@ class HttpServer:
             self._neighbours.tell_connections(None if is_over else self._occupancy.connections)
 
     def _admit(self, sock: socket.socket, address: object, connections: trio.Nursery) -> None:
-        peer = str(address[0]) if isinstance(address, tuple) else "unix"
+        peer = "unix"
+        if isinstance(address, tuple):
+            peer = str(address[0])
+            unpace_within_machine(sock)
         transport = SocketTransport(sock, peer, stall_seconds=self._limits.stall_timeout_seconds, disk=self._disk)
         self.accepted += 1
         if not self._is_full:

@@ -7,6 +7,7 @@ import trio
 
 from s3proxy.http1.client.origin import ClientLimits, Origin
 from s3proxy.http1.client.wire import TlsWire, Wire
+from s3proxy.http1.congestion import unpace_within_machine
 from s3proxy.http1.messages import ConnectionLostError
 
 
@@ -47,6 +48,7 @@ async def _connect_socket(origin: Origin) -> socket.socket:
     connected = stream.socket
     sock = socket.socket(connected.family, connected.type, connected.proto, fileno=connected.detach())
     sock.setblocking(False)
+    unpace_within_machine(sock)
     return sock
 
 
