@@ -17,6 +17,7 @@ from bench.device import durable_files_per_second, fsync_per_second, synced_writ
 from bench.tiers import memory_kind
 
 _BLOCK = bytes(MIB)
+_CONGESTION_CONTROL = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class Machine:
     load_cores: list[int]
     memory_mib: int
     kernel: str
+    congestion_control: str = "not noted"
+    """Of TCP: one that paces, as bbr does, slows servers within a machine."""
     python: str
     revision: str = "not noted"
     """Of the source, as git describes it."""
@@ -61,6 +64,7 @@ def describe(directory: Path, versions: Mapping[str, str], settings: Settings) -
         load_cores=sorted(settings.load_cores),
         memory_mib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB,
         kernel=platform.release(),
+        congestion_control=_CONGESTION_CONTROL.read_text().strip(),
         python=platform.python_version(),
         revision=_revision(),
         versions=dict(versions),
