@@ -10,7 +10,7 @@ import h11
 import trio
 
 from s3proxy.body import Body, Chunk
-from s3proxy.http1.connection import Incident
+from s3proxy.http1.connection import Incident, Service
 from s3proxy.http1.entrance import Entrance
 from s3proxy.http1.limits import Limits
 from s3proxy.http1.messages import Handler, Request, Response, Sent
@@ -165,6 +165,11 @@ class Running:
 
 def error_response(status: int, reason: str) -> Response:
     return Response(status, [(b"content-type", b"text/plain")], reason.encode())
+
+
+def unobserved(handler: Handler, limits: Limits = QUICK) -> Service:
+    """What a connection serves, told to nobody."""
+    return Service(handler=handler, error_response=error_response, limits=limits, observe=lambda *_: None)
 
 
 def loopback_listener() -> socket.socket:
