@@ -28,6 +28,8 @@ ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG
 """What the kernel says where there is no file or directory of ours: nothing at all, a file as a parent, a symbolic
 link, a name that this file system cannot hold, a socket or a device without a driver."""
 
+_TRIES = 100  # to open what is moved out at the very moment, and then is there again or is not
+
 _PATH_MAX = 4095  # bytes of one path that the kernel takes, without its NUL
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -65,13 +67,20 @@ def _has_openat2() -> bool:
 
 
 def _open_by_openat2(dir_fd: int, path: bytes, how: "ctypes.Array[ctypes.c_uint64]") -> int:
+    tries = _TRIES
     while True:
         fd = _openat2(_OPENAT2, dir_fd, path, ctypes.addressof(how), _HOW_SIZE)
         if fd >= 0:
             return fd
         number = ctypes.get_errno()
-        if number != errno.EINTR:
+        tries -= 1
+        if number != errno.EINTR and (number != errno.EXDEV or tries <= 0 or _leaves(path)):
             raise OSError(number, os.strerror(number), os.fsdecode(path))
+
+
+def _leaves(path: bytes) -> bool:
+    """Whether a path may lead out of the directory; if not, EXDEV says that what it names was just moved out of it."""
+    return path.startswith(b"/") or b".." in path.split(b"/")
 
 
 def _open_component(dir_fd: int, name: bytes, flags: int, mode: int) -> int:

@@ -1,8 +1,10 @@
 """openat2 and renameat2, and what stands in for them."""
 
+import contextlib
 import ctypes
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +108,27 @@ def test_open_beneath_what_is_not_there_is_a_file_not_found_error(directory: int
 def test_open_beneath_a_file_as_a_parent_is_a_not_a_directory_error(directory: int) -> None:
     with pytest.raises(NotADirectoryError):
         syscalls.open_beneath(directory, "deep/file/x", os.O_RDONLY)
+
+
+def test_open_beneath_what_moves_away_meanwhile_is_there_or_absent(directory: int, tmp_path: Path) -> None:
+    inside, outside = tmp_path / "inside" / "moving", tmp_path / "outside"
+    inside.write_bytes(b"")
+    is_over = threading.Event()
+
+    def move() -> None:
+        while not is_over.is_set():
+            inside.rename(outside)
+            outside.rename(inside)
+
+    mover = threading.Thread(target=move)
+    mover.start()
+    try:
+        for _ in range(20_000):
+            with contextlib.suppress(FileNotFoundError):
+                os.close(syscalls.open_beneath(directory, "moving", os.O_RDONLY))
+    finally:
+        is_over.set()
+        mover.join()
 
 
 def test_open_beneath_a_path_longer_than_the_kernel_takes_is_walked(directory: int) -> None:
