@@ -102,7 +102,7 @@ class SharedWords:
 
     def add(self, counter: Counter, amount: int = 1) -> None:
         """Count."""
-        place = self._place(counter)
+        place = self._place(counter)  # as add_own, without its call: twice in each read
         with self._lock:
             self._words[place] = (self._words[place] + amount) % _MODULUS
 

@@ -118,6 +118,8 @@ class Shelf:
     async def look_for(self, block_ids: Iterable[BlockId]) -> None:
         """Open those that are there of blocks that are about to be found or made: one wait for a disk, not one each."""
         unknown = {block_id.name: block_id for block_id in block_ids if self._is_unknown(block_id)}
+        if not unknown:
+            return
         search = trio.Event()
         self._searches.update(dict.fromkeys(unknown, search))
         try:

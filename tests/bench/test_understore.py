@@ -10,6 +10,7 @@ from bench import BenchError
 from bench.client import check_objects
 from bench.content import KIB, things
 from bench.dataset import Dataset
+from bench.requests import Endpoint
 from bench.targets import Upstream
 from bench.understore import Link, UnderStore, forget, seen
 
@@ -44,7 +45,7 @@ def test_under_store_without_a_relay_cannot_tell(under_store: UnderStore) -> Non
             seen(upstream)
 
 
-@pytest.mark.parametrize("upstream", [None, Upstream(endpoint=None, pid=1)])  # type: ignore[arg-type]  # never asked
+@pytest.mark.parametrize("upstream", [None, Upstream(endpoint=Endpoint(host="127.0.0.1", port=1), pid=1)])
 def test_seen_without_an_under_store_is_an_error(upstream: Upstream | None) -> None:
     with pytest.raises(BenchError, match="nothing counts"):
         seen(upstream)

@@ -1,6 +1,5 @@
 """The facade: bodies that are open already, loading, dropping, tiers that fail or are full."""
 
-import os
 from collections import deque
 from pathlib import Path
 
@@ -189,7 +188,6 @@ async def test_directory_that_vanishes_is_read_past(autojump_clock: MockClock) -
 # Tiers in order
 
 
-@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="no tmpfs here")
 async def test_blocks_of_the_second_tier_are_read_and_promoted_when_read_again(tmp_path: Path) -> None:
     with rig_over(tmp_path) as rig:
         async with trio.open_nursery() as nursery:

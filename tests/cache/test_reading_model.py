@@ -1,9 +1,7 @@
 """Whatever happens to blocks, workers and the source: a byte that is given is the right one."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal
 
 import trio
@@ -227,5 +225,4 @@ async def play(steps: list[Step], chunk_bytes: int, size_bytes: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEPS, max_size=25), st.sampled_from([1000, 4096, 10_000]), st.sampled_from([1 << 20, 12 * BLOCK]))
 def test_every_byte_is_right_whatever_happens(steps: list[Step], chunk_bytes: int, size_bytes: int) -> None:
-    main: Callable[[], object] = partial(play, steps, chunk_bytes, size_bytes)
-    trio.run(main, clock=MockClock(autojump_threshold=0))  # type: ignore[arg-type]  # partial of a coroutine function
+    trio.run(play, steps, chunk_bytes, size_bytes, clock=MockClock(autojump_threshold=0))

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.campaigns.cached import MIB, Cached, Crowd, Truth, cached_node, make_objects, require_all_right
@@ -38,27 +39,30 @@ class Trial:
     """Whether its end is another change of the objects: answers that were begun may then be cut once more."""
 
 
-def _gets(fault: Fault, **further: object) -> Rule:
-    return Rule(fault=fault, method="GET", **further)  # type: ignore[arg-type]  # a test would name the wrong one
+_gets = partial(Rule, method="GET")
 
 
 TRIALS = (
     Trial(name="no fault", is_noticed=False),
-    Trial(name="two resets before the first byte", rules=(_gets(Fault.RESET, at=0, times=2),), is_noticed=False),
-    Trial(name="a reset in each third body", rules=(_gets(Fault.RESET, at=100_000, fraction=0.3),), is_noticed=False),
-    Trial(name="a cut in each third body", rules=(_gets(Fault.TRUNCATE, at=50_000, fraction=0.3),), is_noticed=False),
-    Trial(name="a few 503", rules=(_gets(Fault.UNAVAILABLE, fraction=0.2),), is_noticed=False),
-    Trial(name="a storm of 503", rules=(_gets(Fault.UNAVAILABLE),)),
+    Trial(name="two resets before the first byte", rules=(_gets(fault=Fault.RESET, at=0, times=2),), is_noticed=False),
+    Trial(
+        name="a reset in each third body", rules=(_gets(fault=Fault.RESET, at=100_000, fraction=0.3),), is_noticed=False
+    ),
+    Trial(
+        name="a cut in each third body", rules=(_gets(fault=Fault.TRUNCATE, at=50_000, fraction=0.3),), is_noticed=False
+    ),
+    Trial(name="a few 503", rules=(_gets(fault=Fault.UNAVAILABLE, fraction=0.2),), is_noticed=False),
+    Trial(name="a storm of 503", rules=(_gets(fault=Fault.UNAVAILABLE),)),
     Trial(name="resets always", rules=(Rule(fault=Fault.RESET),)),
-    Trial(name="cuts always", rules=(_gets(Fault.TRUNCATE, at=200_000),)),
-    Trial(name="whole objects to ranges", rules=(_gets(Fault.WHOLE),)),
+    Trial(name="cuts always", rules=(_gets(fault=Fault.TRUNCATE, at=200_000),)),
+    Trial(name="whole objects to ranges", rules=(_gets(fault=Fault.WHOLE),)),
     Trial(name="replaced amid an object", rules=(Rule(fault=Fault.OTHER_ETAG, skip=20),), is_replacing=True),
-    Trial(name="another ETag to who pins", rules=(_gets(Fault.UNPINNED, fraction=0.5),), is_replacing=True),
-    Trial(name="endless heads", rules=(_gets(Fault.ENDLESS_HEAD, fraction=0.5),)),
-    Trial(name="endless 1xx", rules=(_gets(Fault.ENDLESS_INTERIM, fraction=0.5),)),
-    Trial(name="slow drip", rules=(_gets(Fault.DRIP, bytes_per_second=200_000, fraction=0.2),)),
+    Trial(name="another ETag to who pins", rules=(_gets(fault=Fault.UNPINNED, fraction=0.5),), is_replacing=True),
+    Trial(name="endless heads", rules=(_gets(fault=Fault.ENDLESS_HEAD, fraction=0.5),)),
+    Trial(name="endless 1xx", rules=(_gets(fault=Fault.ENDLESS_INTERIM, fraction=0.5),)),
+    Trial(name="slow drip", rules=(_gets(fault=Fault.DRIP, bytes_per_second=200_000, fraction=0.2),)),
     Trial(name="connections refused", refuse_seconds=2.0),
-    Trial(name="hangs", rules=(_gets(Fault.HANG, fraction=0.3),)),
+    Trial(name="hangs", rules=(_gets(fault=Fault.HANG, fraction=0.3),)),
 )
 
 

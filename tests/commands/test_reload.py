@@ -83,7 +83,7 @@ class Node:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = http.server.HTTPServer(str(path), Handler, bind_and_activate=False)  # type: ignore[arg-type] # a path
+        self._server = http.server.HTTPServer(("", 0), Handler, bind_and_activate=False)
         self._server.socket.close()
         self._server.socket = socket.socket(socket.AF_UNIX)
         self._server.socket.bind(str(path))
