@@ -73,6 +73,11 @@ class Occupancy:
     is_draining: bool = False
     """Each response is the last on its connection."""
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether answers are worth being sent together: among two connections that takes what it spares."""
+        return self.connections > 2
+
     async def end_idle(self) -> Never:
         """End the waits whose time is over; runs until cancelled.
 
@@ -150,7 +155,9 @@ class ServerConnection:
         is_unread = isinstance(body, ReceivedBody) and not body.is_finished
         keep_alive = not (is_unread or response.close or self._occupancy.is_draining) and head.keep_alive
         try:
-            await send_response(self._transport, response, head, keep_alive=keep_alive)
+            await send_response(
+                self._transport, response, head, keep_alive=keep_alive, yields=self._occupancy.is_crowded
+            )
         except UnsendableHeaderError as error:
             self._service.observe(Incident.HANDLER_FAILED, error)
             response = self._service.error_response(500, "The response could not be sent.")
