@@ -31,8 +31,8 @@ async def send_response(
         request: what it answers.
         keep_alive: whether another request may follow; the client is told if not.
         yields: whether other tasks have their turn first. When many are served at once, their answers then go out one
-            right after the other, and a client that sleeps is woken once for several, which costs a fifth of the CPU
-            of a small request less.
+            right after the other, and a client that sleeps is woken once for several: up to a third of the CPU of a
+            small request less.
 
     Raises:
         ConnectionLostError: the client has gone or stalled.
