@@ -84,33 +84,33 @@ PASSES = None
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [
-        ({}, PASSES),
-        ({"if_match": ("abc",)}, PASSES),
-        ({"if_match": ("x", "*")}, PASSES),
-        ({"if_match": ("x",)}, Condition.IF_MATCH),
-        ({"if_match": ()}, Condition.IF_MATCH),
-        ({"if_none_match": ("abc",)}, Condition.IF_NONE_MATCH),
-        ({"if_none_match": ("*",)}, Condition.IF_NONE_MATCH),
-        ({"if_none_match": ("x",)}, PASSES),
-        ({"if_modified_since": NOW}, Condition.IF_MODIFIED_SINCE),
-        ({"if_modified_since": NOW + 1}, Condition.IF_MODIFIED_SINCE),
-        ({"if_modified_since": NOW - 1}, PASSES),
-        ({"if_unmodified_since": NOW}, PASSES),
-        ({"if_unmodified_since": NOW - 1}, Condition.IF_UNMODIFIED_SINCE),
+        (ReadConditions(), PASSES),
+        (ReadConditions(if_match=("abc",)), PASSES),
+        (ReadConditions(if_match=("x", "*")), PASSES),
+        (ReadConditions(if_match=("x",)), Condition.IF_MATCH),
+        (ReadConditions(if_match=()), Condition.IF_MATCH),
+        (ReadConditions(if_none_match=("abc",)), Condition.IF_NONE_MATCH),
+        (ReadConditions(if_none_match=("*",)), Condition.IF_NONE_MATCH),
+        (ReadConditions(if_none_match=("x",)), PASSES),
+        (ReadConditions(if_modified_since=NOW), Condition.IF_MODIFIED_SINCE),
+        (ReadConditions(if_modified_since=NOW + 1), Condition.IF_MODIFIED_SINCE),
+        (ReadConditions(if_modified_since=NOW - 1), PASSES),
+        (ReadConditions(if_unmodified_since=NOW), PASSES),
+        (ReadConditions(if_unmodified_since=NOW - 1), Condition.IF_UNMODIFIED_SINCE),
         # Precedence: entity tags over dates, and what stops a read over what shortens it.
-        ({"if_match": ("abc",), "if_unmodified_since": NOW - 1}, PASSES),
-        ({"if_match": ("x",), "if_unmodified_since": NOW}, Condition.IF_MATCH),
-        ({"if_none_match": ("x",), "if_modified_since": NOW}, PASSES),
-        ({"if_none_match": ("abc",), "if_modified_since": NOW - 1}, Condition.IF_NONE_MATCH),
-        ({"if_match": ("x",), "if_none_match": ("abc",)}, Condition.IF_MATCH),
-        ({"if_match": ("abc",), "if_none_match": ("abc",)}, Condition.IF_NONE_MATCH),
-        ({"if_unmodified_since": NOW - 1, "if_none_match": ("abc",)}, Condition.IF_UNMODIFIED_SINCE),
+        (ReadConditions(if_match=("abc",), if_unmodified_since=NOW - 1), PASSES),
+        (ReadConditions(if_match=("x",), if_unmodified_since=NOW), Condition.IF_MATCH),
+        (ReadConditions(if_none_match=("x",), if_modified_since=NOW), PASSES),
+        (ReadConditions(if_none_match=("abc",), if_modified_since=NOW - 1), Condition.IF_NONE_MATCH),
+        (ReadConditions(if_match=("x",), if_none_match=("abc",)), Condition.IF_MATCH),
+        (ReadConditions(if_match=("abc",), if_none_match=("abc",)), Condition.IF_NONE_MATCH),
+        (ReadConditions(if_unmodified_since=NOW - 1, if_none_match=("abc",)), Condition.IF_UNMODIFIED_SINCE),
     ],
 )
 def test_read_conditions_are_judged_in_the_order_of_the_rfc(
-    conditions: dict[str, object], expected: Condition | None
+    conditions: ReadConditions, expected: Condition | None
 ) -> None:
-    assert evaluate(ReadConditions(**conditions), "abc", NOW_NS) is expected  # type: ignore[arg-type]  # a table of keywords
+    assert evaluate(conditions, "abc", NOW_NS) is expected
 
 
 def test_only_the_last_two_conditions_mean_not_modified() -> None:

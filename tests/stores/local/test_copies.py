@@ -1,13 +1,15 @@
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from s3proxy.s3.model import CopyObject, CopySource, Key
+from s3proxy.s3.model import ByteRange, CopyObject, CopySource, Key
 from s3proxy.stores.base import StoreUnavailableError
 from s3proxy.stores.local import copies
 from s3proxy.stores.local.copying import append_range
+from s3proxy.stores.local.staging import Temporary
 from s3proxy.stores.local.store import LocalStore
 from tests.stores.local.leftovers import open_descriptors, temporaries
 from tests.stores.vocabulary import BUCKET, KEY, get, head, keys_of, make_bucket, put
@@ -33,9 +35,11 @@ async def test_copy_of_a_plain_object_reads_nothing_again(store: LocalStore, mon
 async def test_copy_of_a_source_that_changes_meanwhile_is_given_up(
     root: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def change_and_append(*args: object) -> None:
+    def change_and_append(
+        source_fd: int, span: ByteRange, target: Temporary, digest: Callable[[memoryview], None] | None = None
+    ) -> None:
         os.utime(root / BUCKET / KEY, ns=(0, 0))
-        append_range(*args)  # type: ignore[arg-type]  # as it was called
+        append_range(source_fd, span, target, digest)
 
     await make_bucket(store)
     await put(store, b"data")

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 
 from s3proxy.s3.model import Key, ListMultipartUploads, Upload, UploadId
@@ -9,28 +11,31 @@ UPLOADS = [
     for key, upload_id in (("a", "1"), ("a", "2"), ("b/x", "3"), ("b/y", "4"), ("c", "5"))
 ]
 
+uploads = partial(ListMultipartUploads, bucket=BUCKET)
+
 
 @pytest.mark.parametrize(
-    ("fields", "ids", "prefixes", "is_truncated"),
+    ("operation", "ids", "prefixes", "is_truncated"),
     [
-        ({}, "12345", (), False),
-        ({"max_uploads": 0}, "", (), False),
-        ({"max_uploads": 5}, "12345", (), False),
-        ({"max_uploads": 1}, "1", (), True),
-        ({"prefix": "b"}, "34", (), False),
-        ({"key_marker": "a"}, "345", (), False),
-        ({"key_marker": "a", "upload_id_marker": "1"}, "2345", (), False),
-        ({"key_marker": "A", "upload_id_marker": "9"}, "12345", (), False),
-        ({"delimiter": "/"}, "125", ("b/",), False),
-        ({"delimiter": "/", "max_uploads": 3}, "12", ("b/",), True),
-        ({"delimiter": "/", "key_marker": "b/"}, "5", (), False),
-        ({"delimiter": "/", "key_marker": "b/x"}, "5", ("b/",), False),
-        ({"delimiter": "/", "prefix": "b/"}, "34", (), False),
-        ({"delimiter": "?"}, "12345", (), False),
+        (uploads(), "12345", (), False),
+        (uploads(max_uploads=0), "", (), False),
+        (uploads(max_uploads=5), "12345", (), False),
+        (uploads(max_uploads=1), "1", (), True),
+        (uploads(prefix="b"), "34", (), False),
+        (uploads(key_marker=Key("a")), "345", (), False),
+        (uploads(key_marker=Key("a"), upload_id_marker=UploadId("1")), "2345", (), False),
+        (uploads(key_marker=Key("A"), upload_id_marker=UploadId("9")), "12345", (), False),
+        (uploads(delimiter="/"), "125", ("b/",), False),
+        (uploads(delimiter="/", max_uploads=3), "12", ("b/",), True),
+        (uploads(delimiter="/", key_marker=Key("b/")), "5", (), False),
+        (uploads(delimiter="/", key_marker=Key("b/x")), "5", ("b/",), False),
+        (uploads(delimiter="/", prefix="b/"), "34", (), False),
+        (uploads(delimiter="?"), "12345", (), False),
     ],
 )
-def test_page_of_uploads(fields: dict[str, str | int], ids: str, prefixes: tuple[str, ...], is_truncated: bool) -> None:
-    operation = ListMultipartUploads(bucket=BUCKET, **fields)  # type: ignore[arg-type]  # a table of arguments
+def test_page_of_uploads(
+    operation: ListMultipartUploads, ids: str, prefixes: tuple[str, ...], is_truncated: bool
+) -> None:
     page = page_of_uploads(UPLOADS, operation)
     assert "".join(upload.upload_id for upload in page.uploads) == ids
     assert (page.common_prefixes, page.is_truncated) == (prefixes, is_truncated)
