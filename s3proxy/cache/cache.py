@@ -32,7 +32,7 @@ class FetchLimits:
         busy_fills: with so many under way in this process nothing is fetched ahead.
     """
 
-    max_fetch_bytes: int = 16 << 20
+    max_fetch_bytes: int = 64 << 20
     max_prefetch_bytes: int = 32 << 20
     busy_fills: int = 32
 

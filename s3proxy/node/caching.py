@@ -27,6 +27,8 @@ from s3proxy.stores.caching.shared_metadata import MetadataTable
 from s3proxy.telemetry import log_error
 
 _SCRUB_PAUSE_SECONDS = 600.0
+_FETCHES_IN_A_TIER = 16
+"""So many readers of large objects do not evict from each other what was fetched and is not read yet."""
 _TIERS = ("memory", "disk")
 
 
@@ -59,7 +61,7 @@ class NodeCache:
         with ExitStack() as stack:
             tiers, absent = _open_tiers(config, seat, stack)
             evictors = _evictors(config, tiers, seat.shared)
-            limits = _fetch_limits(config)
+            limits = _fetch_limits(config, tiers)
             blocks = BlockCache(
                 tiers,
                 geometry_of(config),
@@ -175,9 +177,11 @@ def _open_table(config: Config, seat: Seat) -> MetadataTable | None:
         return None
 
 
-def _fetch_limits(config: Config) -> FetchLimits:
-    unit = config.cache.fragment_size
+def _fetch_limits(config: Config, tiers: Sequence[Tier]) -> FetchLimits:
+    cache, most = config.cache, config.cache.max_fetch_bytes
+    if tiers:
+        most = min(most, max(tiers[0].usage.size_bytes // _FETCHES_IN_A_TIER, cache.block_size))
     return FetchLimits(
-        max_fetch_bytes=config.cache.max_fetch_bytes // unit * unit,
+        max_fetch_bytes=most // cache.fragment_size * cache.fragment_size,
         max_prefetch_bytes=config.cache.prefetch_bytes,
     )

@@ -144,7 +144,7 @@ def test_mount_is_checked(mounts: object, says: list[str]) -> None:
     [
         ({"block_size": 1_000_000}, ["cache.block_size", "1000000", "4096"]),
         ({"fragment_size": "12 KiB"}, ["cache.fragment_size", "12288", "divide", "4194304"]),
-        ({"block_size": "64MiB"}, ["cache.max_fetch_bytes", "16777216", "67108864"]),
+        ({"max_fetch_bytes": "1 MiB"}, ["cache.max_fetch_bytes", "1048576", "4194304"]),
         ({"low_watermark": 0.95}, ["cache.low_watermark", "0.95", "high_watermark"]),
     ],
 )

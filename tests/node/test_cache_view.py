@@ -11,7 +11,7 @@ from s3proxy.node.cache_view import CacheView
 from s3proxy.node.names import Names
 from s3proxy.node.stores import Stores
 from s3proxy.s3.model import ByteRange, ETag, ListedObject
-from tests.node.configuring import MIB, all_tiers, configured, opened
+from tests.node.configuring import MIB, configured, opened, tier
 from tests.stores.vocabulary import get, make_bucket, put
 
 SIZE = 6 * MIB
@@ -24,7 +24,8 @@ async def view_of(tmp_path: Path) -> AsyncIterator[tuple[CacheView, Stores]]:
         tmp_path / "root",
         cache={"read": "through"},
         mount=[{"bucket": "lake", "target_bucket": "deep", "prefix": "raw/", "read": "cache"}],
-        **all_tiers(tmp_path),
+        memory_tier=tier(tmp_path / "memory", 256 * MIB),
+        disk_tier=tier(tmp_path / "disk"),
     )
     async with opened(config) as stores:
         assert stores.cache is not None

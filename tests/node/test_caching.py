@@ -55,6 +55,18 @@ async def test_each_tier_evicts_as_its_own_policy_says(tmp_path: Path) -> None:
         assert [type(each.policy).__name__ for each in stores.cache.tiers] == ["Lru", "S3Fifo"]
 
 
+@pytest.mark.parametrize(
+    ("memory_mib", "longest_mib"),
+    [(16, 4), (256, 16), (2048, 64)],
+    ids=["one block at least", "a sixteenth of the fastest tier", "what is configured at most"],
+)
+async def test_a_fetch_is_bounded_by_the_fastest_tier(tmp_path: Path, memory_mib: int, longest_mib: int) -> None:
+    tables = all_tiers(tmp_path) | {"memory_tier": tier(tmp_path / "memory", memory_mib * MIB)}
+    async with opened(configured(tmp_path / "root", cache=CACHED, **tables)) as stores:
+        assert stores.cache is not None
+        assert stores.cache.limits.max_fetch_bytes == longest_mib * MIB
+
+
 async def test_metadata_that_cannot_be_shared_is_mentioned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

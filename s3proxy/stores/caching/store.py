@@ -42,7 +42,7 @@ class Settings:
     read: Literal["cache", "through"] = "cache"
     write: CacheThrough | None = None
     geometry: Geometry = field(default_factory=Geometry)
-    max_fetch_bytes: int = 16 * 1024 * 1024
+    max_fetch_bytes: int = 64 * 1024 * 1024
 
 
 class CachingStore(ObjectStore):
