@@ -12,7 +12,7 @@ from s3proxy.cache.counters import Counter
 from s3proxy.cache.demanding import Demand, Fills
 from s3proxy.cache.eviction import Evictor
 from s3proxy.cache.failures import CacheIOError
-from s3proxy.cache.plan import ReadHistory, Reads, Run
+from s3proxy.cache.plan import FIRST_FETCH_BYTES, ReadHistory, Reads, Run
 from s3proxy.cache.presence import missing_in, remove_blocks
 from s3proxy.cache.reading import CachedBody
 from s3proxy.cache.shared import SharedWords
@@ -27,11 +27,13 @@ class FetchLimits:
     """What is asked of sources.
 
     Attributes:
-        max_fetch_bytes: the longest range of one fetch, a multiple of the unit size.
+        first_fetch_bytes: the longest range of the first fetch for a reader, a multiple of the unit size.
+        max_fetch_bytes: that of later ones, as it reads on.
         max_prefetch_bytes: fetched ahead of a sequential reader at most; 0 is off.
         busy_fills: with so many under way in this process nothing is fetched ahead.
     """
 
+    first_fetch_bytes: int = FIRST_FETCH_BYTES
     max_fetch_bytes: int = 64 << 20
     max_prefetch_bytes: int = 32 << 20
     busy_fills: int = 32
@@ -61,11 +63,15 @@ class BlockCache:
         evictors: Sequence[Evictor] = (),
         limits: FetchLimits = FetchLimits(),
     ) -> None:
-        assert limits.max_fetch_bytes % geometry.unit_size == 0
+        assert limits.first_fetch_bytes % geometry.unit_size == limits.max_fetch_bytes % geometry.unit_size == 0
         self.geometry: Final = geometry
         self.shelf: Final = Shelf(tiers, geometry, shared=shared, evictors=evictors)
         self._fills = Fills(
-            self.shelf, nursery=nursery, max_fetch_bytes=limits.max_fetch_bytes, busy_fills=limits.busy_fills
+            self.shelf,
+            nursery=nursery,
+            first_fetch_bytes=limits.first_fetch_bytes,
+            max_fetch_bytes=limits.max_fetch_bytes,
+            busy_fills=limits.busy_fills,
         )
         self._history = ReadHistory(geometry.unit_size)
         self._nursery = nursery

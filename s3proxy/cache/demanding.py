@@ -16,7 +16,7 @@ from s3proxy.cache.direct import DirectBody
 from s3proxy.cache.failures import CacheIOError, TierFullError
 from s3proxy.cache.filling import Fill, Piece
 from s3proxy.cache.following import Followers
-from s3proxy.cache.plan import Run, blocks_of, cut_to, halved, run_at, wanted
+from s3proxy.cache.plan import Run, blocks_of, cut_to, fetch_bytes, halved, run_at, wanted
 from s3proxy.cache.shelf import Shelf
 from s3proxy.cache.source import Fetched, Source
 
@@ -32,6 +32,7 @@ class Demand:
     is_sequential: bool = False
     is_kept: bool = False  # fetched to the end though nobody waits
     is_exact: bool = False  # not grown to more than these whole units
+    most_bytes: int | None = None  # of one fetch; the fills' own bound if less is not said
 
 
 class Fills:
@@ -40,15 +41,17 @@ class Fills:
     Args:
         shelf: where blocks are opened and made.
         nursery: where fills run.
-        max_fetch_bytes: the longest range asked of a source at once, a multiple of the unit size.
+        first_fetch_bytes: the longest range asked of a source for who begins to read, a multiple of the unit size.
+        max_fetch_bytes: the same for who has read as much as that.
         busy_fills: with so many under way nothing is fetched without need. How many are fetched at once is the
             sources' to bound, in which reads past the cache and all other requests have their turns too.
     """
 
-    def __init__(self, shelf: Shelf, *, nursery: trio.Nursery, max_fetch_bytes: int, busy_fills: int) -> None:
+    def __init__(
+        self, shelf: Shelf, *, nursery: trio.Nursery, first_fetch_bytes: int, max_fetch_bytes: int, busy_fills: int
+    ) -> None:
         self.shelf: Final = shelf
-        self.window_bytes: Final = max_fetch_bytes // 2
-        """How far ahead of a reader the next fetch begins, so that the link does not idle between two."""
+        self._first_fetch_bytes = first_fetch_bytes
         self._max_fetch_bytes = max_fetch_bytes
         self._unit: Final = shelf.geometry.unit_size
         self._nursery = nursery
@@ -64,6 +67,10 @@ class Fills:
     def is_busy(self) -> bool:
         """Whether so many fills are under way that none should be begun without need."""
         return self._under_way >= self._busy_fills
+
+    def fetch_bytes(self, read: int) -> int:
+        """How much one fetch may take for who has read so many bytes without a gap."""
+        return fetch_bytes(read, self._unit, first=self._first_fetch_bytes, most=self._max_fetch_bytes)
 
     def covering(self, version: ObjectVersion, offset: int) -> Fill | None:
         """The fill by which the byte at ``offset`` is to come."""
@@ -190,14 +197,17 @@ class Fills:
     def _blocks_of(self, demand: Demand) -> list[BlockId]:
         """The blocks of one fetch for a demand."""
         geometry = self.shelf.geometry
-        limit = min(demand.stop, demand.start + self._max_fetch_bytes)
+        limit = min(demand.stop, demand.start + self._room_of(demand))
         spans = blocks_of(geometry.block_size, demand.start, limit)
         return [BlockId(demand.version, index, geometry) for index, _, _ in spans]
+
+    def _room_of(self, demand: Demand) -> int:
+        return self._max_fetch_bytes if demand.most_bytes is None else demand.most_bytes
 
     def _claim(self, demand: Demand, blocks: list[tuple[BlockId, Block]]) -> list[Piece]:
         """Claim adjacent missing parts, the first of them around the byte that is needed."""
         pieces: list[Piece] = []
-        room = self._max_fetch_bytes
+        room = self._room_of(demand)
         try:
             for block_id, block in blocks:
                 piece = self._claim_of(demand, block_id, block, room)

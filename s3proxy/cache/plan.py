@@ -14,6 +14,9 @@ LOOK_BACK_UNITS: Final = 8
 SMALL_UNITS: Final = 2
 """A block, hence an object, of so many units is always fetched whole."""
 
+FIRST_FETCH_BYTES: Final = 16 << 20
+"""A longer first fetch makes more blocks before it begins than it gains."""
+
 _RUN_READS: Final = 3  # two reads side by side are a footer and its trailer; three are somebody who reads on
 _RUN_UNITS: Final = 2  # and they have come at least so far, so that a few tiny reads do not fetch megabytes
 _RUNS_PER_VERSION: Final = 4
@@ -86,6 +89,23 @@ def halved(start: int, stop: int, needed: int, unit: int) -> Run | None:
         return first, stop
     units = -(-(stop - start) // unit) // 2
     return (start, start + units * unit) if units else None
+
+
+def fetch_bytes(read: int, unit: int, *, first: int, most: int) -> int:
+    """How much one fetch may take for who has read so much of an object: as much again.
+
+    Blocks are made before a fetch begins, so that who has read nothing would wait for those of a long one.
+
+    Args:
+        read: bytes of the object that were read without a gap.
+        unit: bytes of a unit.
+        first: the least, a multiple of ``unit``.
+        most: the same.
+
+    Returns:
+        A multiple of ``unit``.
+    """
+    return min(max(first, read // unit * unit), most)
 
 
 class Reads:

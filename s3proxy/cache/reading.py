@@ -58,6 +58,7 @@ class CachedBody(Body):
         "_pos",
         "_ready",
         "_source",
+        "_start",
         "_stop",
         "_tail",
         "_version",
@@ -68,8 +69,9 @@ class CachedBody(Body):
     def __init__(
         self, fills: Fills, version: ObjectVersion, source: Source, span: Run, *, is_sequential: bool, store: bool
     ) -> None:
-        self._pos, self._stop = span
-        self.length = self._stop - self._pos
+        self._start, self._stop = span
+        self._pos = self._start
+        self.length = self._stop - self._start
         self._fills = fills
         self._version = version
         self._source = source
@@ -105,7 +107,7 @@ class CachedBody(Body):
                 await self._wait(is_opening=False)
                 if self._direct is not None:
                     break
-            if self._frontier >= min(self._stop, self._pos + self._fills.window_bytes) or not self.store:
+            if self._frontier >= self._stop or self._frontier >= self._window_stop() or not self.store:
                 return self._take()
             await self._look_ahead()  # meanwhile the blocks may have changed
         chunk = await anext(self._direct)
@@ -303,9 +305,13 @@ class CachedBody(Body):
         self._give(block_id.start + until, self._counter_of(block))
         return True
 
+    def _window_stop(self) -> int:
+        """Up to where bytes should be on their way: half a fetch ahead, so that the link does not idle between two."""
+        return min(self._stop, self._pos + self._fills.fetch_bytes(self._pos - self._start) // 2)
+
     async def _look_ahead(self) -> None:
         """Have what follows fetched before it is needed."""
-        limit = min(self._stop, self._pos + self._fills.window_bytes)
+        limit = self._window_stop()
         while self._frontier < limit:
             self._frontier, fill = await self._fills.reach(self._demand(self._frontier))
             if fill is not None:
@@ -319,6 +325,7 @@ class CachedBody(Body):
             stop=self._stop,
             is_sequential=self._is_sequential,
             is_kept=self._is_sequential,
+            most_bytes=self._fills.fetch_bytes(start - self._start),
         )
 
     def _join(self, fill: Fill) -> None:

@@ -182,7 +182,8 @@ class CacheConfig:
     fragment_size: int = _size(64 * KIB, least=4 * KIB, most=4 * MIB)
     """What is fetched at least, where a whole block is not worth it."""
     max_fetch_bytes: int = _size(64 * MIB, least=64 * KIB, most=GIB)
-    """Of adjacent blocks, in one request to the store; never more than a sixteenth of the fastest tier."""
+    """Of adjacent blocks, in one request to the store: 16 MiB at first, then as much as was read, up to this, and never
+    more than a sixteenth of the fastest tier."""
     prefetch_bytes: int = _size(32 * MIB, most=GIB)
     """Ahead of a sequential reader; 0 is off."""
     metadata_entries: int = _number(32_768, least=128, most=16_777_216)

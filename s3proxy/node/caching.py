@@ -15,6 +15,7 @@ from s3proxy.cache.cache import BlockCache, FetchLimits
 from s3proxy.cache.eviction import Evictor, Watermarks
 from s3proxy.cache.failures import CacheIOError
 from s3proxy.cache.ghosts import Ghosts
+from s3proxy.cache.plan import FIRST_FETCH_BYTES
 from s3proxy.cache.policy import LRU, Policy, S3Fifo
 from s3proxy.cache.scrub import scrub
 from s3proxy.cache.shared import SharedWords
@@ -181,7 +182,9 @@ def _fetch_limits(config: Config, tiers: Sequence[Tier]) -> FetchLimits:
     cache, most = config.cache, config.cache.max_fetch_bytes
     if tiers:
         most = min(most, max(tiers[0].usage.size_bytes // _FETCHES_IN_A_TIER, cache.block_size))
+    first = min(most, max(FIRST_FETCH_BYTES, cache.block_size))
     return FetchLimits(
+        first_fetch_bytes=first // cache.fragment_size * cache.fragment_size,
         max_fetch_bytes=most // cache.fragment_size * cache.fragment_size,
         max_prefetch_bytes=config.cache.prefetch_bytes,
     )

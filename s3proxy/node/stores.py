@@ -264,7 +264,7 @@ class Stores:
             if is_filled_by_writes
             else None,
             geometry=geometry_of(self._config),
-            max_fetch_bytes=cache.limits.max_fetch_bytes,
+            first_fetch_bytes=cache.limits.first_fetch_bytes,
         )
         return CachingStore(store, cache.blocks, cache.shared, settings, table=cache.table)
 

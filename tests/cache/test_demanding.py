@@ -26,7 +26,7 @@ async def demanding(*, size_bytes: int = 1 << 30) -> AsyncIterator[tuple[Rig, Fi
     with memory_directory() as directory, rig_over(directory, size_bytes=size_bytes) as rig:
         shelf = Shelf(rig.tiers, GEOMETRY, shared=rig.shared)
         async with trio.open_nursery() as nursery:
-            fills = Fills(shelf, nursery=nursery, max_fetch_bytes=2 * BLOCK, busy_fills=1)
+            fills = Fills(shelf, nursery=nursery, first_fetch_bytes=2 * BLOCK, max_fetch_bytes=2 * BLOCK, busy_fills=1)
             yield rig, fills
             nursery.cancel_scope.cancel()
         shelf.open_blocks.close()

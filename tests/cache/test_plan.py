@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3proxy.cache.plan import LOOK_BACK_UNITS, ReadHistory, blocks_of, cut_to, halved, run_at, wanted
+from s3proxy.cache.plan import LOOK_BACK_UNITS, ReadHistory, blocks_of, cut_to, fetch_bytes, halved, run_at, wanted
 
 UNIT = 64 * 1024
 BLOCK = 4 * 1024 * 1024
@@ -42,6 +42,14 @@ def test_block_is_wanted_whole_when_most_of_it_is_read_or_there(
     start: int, stop: int, present: int, expected: tuple[int, int]
 ) -> None:
     assert wanted(BLOCK, UNIT, start, stop, present=present, is_sequential=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [(0, 4 * UNIT), (4 * UNIT, 4 * UNIT), (6 * UNIT - 1, 5 * UNIT), (9 * UNIT, 9 * UNIT), (99 * UNIT, 16 * UNIT)],
+)
+def test_a_fetch_is_as_long_as_what_was_read(read: int, expected: int) -> None:
+    assert fetch_bytes(read, UNIT, first=4 * UNIT, most=16 * UNIT) == expected
 
 
 def test_sequential_reader_wants_the_block_from_where_it_is() -> None:

@@ -189,6 +189,16 @@ async def test_block_is_finished_for_a_reader_of_most_of_it(autojump_clock: Mock
         assert source.fetches == [(0, BLOCK)]
 
 
+async def test_fetches_grow_as_a_reader_reads_on(autojump_clock: MockClock) -> None:
+    data = content(12 * BLOCK)
+    async with worker(FetchLimits(first_fetch_bytes=BLOCK, max_fetch_bytes=4 * BLOCK)) as (_, cache):
+        source = ScriptedSource(data)
+        assert await read(cache, data, source) == data
+        assert [(start // BLOCK, stop // BLOCK) for start, stop in source.fetches] == [
+            *((0, 1), (1, 2), (2, 4), (4, 8), (8, 12)),
+        ]
+
+
 async def test_sequential_reads_are_fetched_ahead_of_them(autojump_clock: MockClock) -> None:
     data = content(32 * BLOCK)
     async with worker(FetchLimits(max_fetch_bytes=4 * BLOCK, max_prefetch_bytes=8 * BLOCK)) as (rig, cache):

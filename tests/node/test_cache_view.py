@@ -110,7 +110,7 @@ async def test_tiers_and_counters_are_those_of_the_node(tmp_path: Path) -> None:
     async with view_of(tmp_path) as (view, stores):
         await get(stores.store, "a", "lake")
         memory, disk = view.tiers()
-        assert (memory.tier, memory.directory, memory.size_bytes) == ("memory", str(tmp_path / "memory"), 64 * MIB)
+        assert (memory.tier, memory.directory, memory.size_bytes) == ("memory", str(tmp_path / "memory"), 256 * MIB)
         assert memory.blocks == 2
         assert memory.used_bytes >= SIZE
         assert disk.blocks == 0

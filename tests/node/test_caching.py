@@ -65,6 +65,7 @@ async def test_a_fetch_is_bounded_by_the_fastest_tier(tmp_path: Path, memory_mib
     async with opened(configured(tmp_path / "root", cache=CACHED, **tables)) as stores:
         assert stores.cache is not None
         assert stores.cache.limits.max_fetch_bytes == longest_mib * MIB
+        assert stores.cache.limits.first_fetch_bytes == min(16, longest_mib) * MIB
 
 
 async def test_metadata_that_cannot_be_shared_is_mentioned(

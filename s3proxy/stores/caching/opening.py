@@ -40,7 +40,7 @@ class Opening:
         entries: what is known of them.
         turns: who asks.
         unit_size: of the cache.
-        max_fetch_bytes: the most that is asked for before the size of the object is known.
+        first_fetch_bytes: the most that is asked for before the size of the object is known.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Opening:
         turns: Turns,
         *,
         unit_size: int,
-        max_fetch_bytes: int,
+        first_fetch_bytes: int,
     ) -> None:
         self._store = store
         self._blocks = blocks
         self._entries = entries
         self._turns = turns
         self._unit_size = unit_size
-        self._max_fetch_bytes = max_fetch_bytes
+        self._first_fetch_bytes = first_fetch_bytes
 
     async def open(self, operation: GetObject) -> OpenObject:
         """Open an object for reading; see ``ObjectStore.get_object``."""
@@ -173,7 +173,7 @@ class Opening:
             return None
         if self._entries.is_known((operation.bucket, operation.key)):
             return None
-        return widened(operation.range, self._unit_size, self._max_fetch_bytes)
+        return widened(operation.range, self._unit_size, self._first_fetch_bytes)
 
     async def _get(self, place: Place, asking: Asking, first_range: str, turn: Turn | None) -> _Found:
         opened = await self._store.get_object(GetObject(bucket=place[0], key=place[1], range=first_range))

@@ -12,6 +12,7 @@ from typing import Literal
 
 from s3proxy.body import IncomingBody
 from s3proxy.cache.blocks import Geometry
+from s3proxy.cache.plan import FIRST_FETCH_BYTES
 from s3proxy.cache.shared import SharedWords
 from s3proxy.s3 import model
 from s3proxy.stores.base import ObjectStore, OpenObject
@@ -34,7 +35,7 @@ class Settings:
         read: ``through`` reads every object from the store, while writes still tell the other workers.
         write: fill the cache with the bodies of PutObject; None to leave that to their first reader.
         geometry: of the cache.
-        max_fetch_bytes: the most that is asked for before the size of an object is known; whole units.
+        first_fetch_bytes: the most that is asked for before the size of an object is known; whole units.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Settings:
     read: Literal["cache", "through"] = "cache"
     write: CacheThrough | None = None
     geometry: Geometry = field(default_factory=Geometry)
-    max_fetch_bytes: int = 64 * 1024 * 1024
+    first_fetch_bytes: int = FIRST_FETCH_BYTES
 
 
 class CachingStore(ObjectStore):
@@ -78,7 +79,7 @@ class CachingStore(ObjectStore):
             Entries(settings.name, shared, table, ttl_seconds=ttl_seconds, clock=clock),
             Turns(settings.name, table),
             unit_size=settings.geometry.unit_size,
-            max_fetch_bytes=settings.max_fetch_bytes,
+            first_fetch_bytes=settings.first_fetch_bytes,
         )
         self._through = None
         if settings.write is not None:

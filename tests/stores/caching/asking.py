@@ -11,7 +11,7 @@ from tests.stores.vocabulary import BUCKET, KEY, make_bucket, put
 
 DATA = bytes(range(256)) * 1024  # four units
 GET = GetObject(bucket=BUCKET, key=KEY)
-WHOLE = f"bytes=0-{64 * 1024 * 1024 - 1}"
+WHOLE = f"bytes=0-{16 * 1024 * 1024 - 1}"
 
 
 async def filled(store: MemoryStore, data: bytes = DATA) -> None:

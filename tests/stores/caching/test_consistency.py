@@ -234,7 +234,7 @@ def etag_of(data: bytes) -> str:
 @asynccontextmanager
 async def world(directory: Path, ttl: float) -> AsyncIterator[World]:
     store, clock = MemoryStore(), Clock()
-    cached = Settings(name="store", metadata_ttl_seconds=ttl, geometry=GEOMETRY, max_fetch_bytes=MAX_FETCH_BYTES)
+    cached = Settings(name="store", metadata_ttl_seconds=ttl, geometry=GEOMETRY, first_fetch_bytes=MAX_FETCH_BYTES)
     with running(store, directory, clock) as node:
         words = [node.view(number) for number in range(2)]
         limits = FetchLimits(max_fetch_bytes=MAX_FETCH_BYTES)
