@@ -5,12 +5,12 @@ import json
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,33 +198,21 @@ def test_admin_plane_wants_its_token_and_knows_its_names(node: Node) -> None:
     assert node.ask("/", token="")[0] == 200
 
 
-def test_scrape_during_load_is_quick(node: Node) -> None:
-    node.get("small")
+def test_scrape_during_load_is_answered_and_no_request_fails(node: Node) -> None:
     stop = threading.Event()
 
     def load() -> None:
-        with closing(http.client.HTTPConnection("127.0.0.1", node.server.port, timeout=30)) as connection:
-            while not stop.is_set():
-                connection.request("GET", "/bucket/small")
-                with connection.getresponse() as response:
-                    assert len(response.read()) == 4 * KIB
+        while not stop.is_set():
+            assert len(node.get("small")) == 4 * KIB
 
-    threads = [threading.Thread(target=load) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        took = [_seconds(lambda: node.ask("/metrics")) for _ in range(20)]
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    assert statistics.median(took) < 0.5  # of a machine that does other things, too; the bench measures
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+    with ThreadPoolExecutor(4) as pool:
+        loads = [pool.submit(load) for _ in range(4)]
+        try:
+            assert {node.ask("/metrics")[0] for _ in range(20)} == {200}
+        finally:
+            stop.set()
+        for each in loads:
+            each.result()
 
 
 def test_node_stays_ready_while_all_its_processes_are_replaced(node: Node) -> None:
