@@ -337,16 +337,6 @@ def test_sigterm_says_that_it_is_not_ready_before_it_refuses(tmp_path: Path) -> 
         assert server.process.wait(20) == 0
 
 
-def test_killed_worker_is_replaced_within_a_second_or_so(server: Server) -> None:
-    victim = server.workers()[0]
-    time.sleep(1)  # it has lived for a while
-    began = time.monotonic()
-    os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: len(set(server.workers()) - {victim}) == 2, seconds=10)
-    assert time.monotonic() - began < 1
-    assert len(server.workers()) == 2
-
-
 @pytest.mark.timeout(120)
 def test_worker_that_dies_again_and_again_ends_the_node_with_the_reason(tmp_path: Path) -> None:
     with started(tmp_path / "root", tmp_path / "scratch") as server:

@@ -33,11 +33,10 @@ async def test_trouble_that_passes_is_not_noticed(trouble: bytes) -> None:
 
 
 async def test_trouble_that_lasts_is_unavailable_within_the_deadline() -> None:
-    async with s3_of(*[SLOW_DOWN] * 100) as (store, _):
-        started = trio.current_time()
+    async with s3_of(*[SLOW_DOWN] * 100) as (store, script):
         with pytest.raises(StoreUnavailableError, match="SlowDown"):
             await get(store)
-        assert trio.current_time() - started < 2
+    assert len(script.asked()) < 100
 
 
 async def test_store_that_cannot_be_reached_is_unavailable() -> None:
@@ -283,7 +282,7 @@ async def test_each_attempt_is_counted_and_what_failed_as_an_error() -> None:
             await get(store)
     reading = meters.read().stores["far"]
     assert (reading.latency.count, reading.errors) == (4, 2)
-    assert 0 < reading.latency.seconds < 5
+    assert reading.latency.seconds > 0
 
 
 async def test_attempt_that_took_too_long_is_counted_as_an_error_with_its_time() -> None:
