@@ -138,9 +138,6 @@ class HttpServer:
 
     async def _accept(self, listener: socket.socket, connections: trio.Nursery) -> None:
         listener.setblocking(False)
-        if listener.family != socket.AF_UNIX:
-            # A response is one send or ends with one, so waiting to fill a packet only delays. Inherited on accept.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:
             await self._give_way(listener)
             await trio.lowlevel.wait_readable(listener)
@@ -198,6 +195,9 @@ class HttpServer:
         peer = "unix"
         if isinstance(address, tuple):
             peer = str(address[0])
+            # A response is one send or ends with one, so waiting to fill a packet only delays. Set on the listener it
+            # would not hold for who was connected before: 40 ms for some requests, as long as the connection lives.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             unpace_within_machine(sock)
         transport = SocketTransport(sock, peer, stall_seconds=self._limits.stall_timeout_seconds, disk=self._disk)
         self.accepted += 1

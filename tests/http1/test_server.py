@@ -11,6 +11,7 @@ import trio
 from s3proxy.http1.connection import Incident
 from s3proxy.http1.messages import Request, Response
 from s3proxy.http1.server import HttpServer
+from s3proxy.http1.transfer import SocketTransport
 from tests.http1.serving import (
     PATIENCE_SECONDS,
     QUICK,
@@ -49,6 +50,25 @@ async def test_serve_on_a_unix_socket_answers(tmp_path_factory: pytest.TempPathF
             await stream.send_all(get())
             assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
         server.drain()
+
+
+async def test_serve_sends_small_pieces_at_once_to_who_connected_before_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_delay: list[int] = []
+
+    class NotedTransport(SocketTransport):
+        def __init__(self, sock: socket.socket, peer: str, *, stall_seconds: float, disk: trio.CapacityLimiter) -> None:
+            without_delay.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            super().__init__(sock, peer, stall_seconds=stall_seconds, disk=disk)
+
+    monkeypatch.setattr("s3proxy.http1.server.SocketTransport", NotedTransport)
+    server = HttpServer(echo, error_response, observe=lambda *_: None)
+    listener = loopback_listener()
+    async with trio.open_nursery() as nursery, await trio.open_tcp_stream(*listener.getsockname()) as stream:
+        nursery.start_soon(server.serve, [listener])
+        await stream.send_all(get())
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 200 OK")
+        server.drain()
+    assert without_delay == [1]
 
 
 # Limits. security.md 11: Ceph CVE-2019-19337, CVE-2019-10222, CVE-2020-1700, CVE-2019-3821
