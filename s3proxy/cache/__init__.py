@@ -14,6 +14,7 @@ Files by subject:
 * ``plan.py``: what to fetch for a read, pure: units or blocks, how far ahead of a run.
 * ``demanding.py``, ``filling.py``, ``following.py``, ``source.py``: one fetch over adjacent blocks; readers here follow
   its bytes, other processes its units.
+* ``early_bytes.py``: what came along with an answer, given out before there are blocks for it.
 * ``direct.py``: reads past the cache, piece by piece and each no larger than a fill.
 * ``cache.py``, ``reading.py``, ``shelf.py``, ``open_blocks.py``: the cache of one worker; the body of a span; finding
   blocks without waiting.

@@ -1,7 +1,7 @@
 """The block cache of one worker: reads of object versions through the tiers that all workers of the node share."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Never
 
 import trio
@@ -10,6 +10,7 @@ from s3proxy.body import Body
 from s3proxy.cache.blocks import BlockId, Geometry, ObjectVersion
 from s3proxy.cache.counters import Counter
 from s3proxy.cache.demanding import Demand, Fills
+from s3proxy.cache.early_bytes import EarlyBody, PeekedBody
 from s3proxy.cache.eviction import Evictor
 from s3proxy.cache.failures import CacheIOError
 from s3proxy.cache.plan import FIRST_FETCH_BYTES, ReadHistory, Reads, Run
@@ -117,10 +118,11 @@ class BlockCache:
         reads = self._history.note(version.digest, start, stop)
         is_sequential = reads.is_sequential(self.geometry.unit_size)
         body = CachedBody(self._fills, version, source, (start, stop), is_sequential=is_sequential, store=store)
-        if fetched is not None or not body.is_at_hand():
-            await self._begin(body, version, source, fetched)
-        if is_sequential and store:
-            self._prefetch_after(reads, version, source)
+        if fetched is not None:
+            return await self._read_fetched(fetched, body, reads, source)
+        if not body.is_at_hand():
+            await self._begin(body, source)
+        self._prefetch_after(body, reads, source)
         return body
 
     async def load(self, version: ObjectVersion, start: int, stop: int, source: Source) -> None:
@@ -162,18 +164,38 @@ class BlockCache:
 
     # Beginning a read
 
-    async def _begin(self, body: CachedBody, version: ObjectVersion, source: Source, fetched: Fetched | None) -> None:
+    async def _begin(self, body: CachedBody, source: Source, fetched: Fetched | None = None) -> None:
         try:
             if fetched is not None:
-                await self._take_over(fetched, body, version, source)
+                await self._take_over(fetched, body, source)
             await body.begin()
         except BaseException:
             await body.aclose()
             raise
 
-    async def _take_over(self, fetched: Fetched, body: CachedBody, version: ObjectVersion, source: Source) -> None:
+    async def _read_fetched(self, fetched: Fetched, body: CachedBody, reads: Reads, source: Source) -> Body:
+        """Give out what has come already of a body that is open, and have the rest begun meanwhile."""
+        peeked = PeekedBody(fetched.body)
+        fetched = replace(fetched, body=peeked)
+
+        async def begin() -> None:
+            await self._begin(body, source, fetched)
+            self._prefetch_after(body, reads, source)
+
+        try:
+            first = await peeked.peek(body.start - fetched.start, body.length or 0)
+        except BaseException:
+            await close_body(peeked)
+            fetched.on_settled()
+            raise
+        if first:
+            return EarlyBody(first, body, begin, self._nursery)
+        await begin()
+        return body
+
+    async def _take_over(self, fetched: Fetched, body: CachedBody, source: Source) -> None:
         """Fill from a body that is open already, or have it read as it is, or close it."""
-        is_taken = False
+        version, is_taken = body.version, False
         try:
             if body.store and self._is_of_units(fetched, version):
                 demand = Demand(version=version, source=source, start=fetched.start, stop=fetched.stop, is_exact=True)
@@ -183,8 +205,11 @@ class BlockCache:
         except CacheIOError:
             is_taken = body.take(fetched)
         finally:
-            if not is_taken:
-                await close_body(fetched.body)
+            try:
+                if not is_taken:
+                    await close_body(fetched.body)
+            finally:
+                fetched.on_settled()
 
     def _is_of_units(self, fetched: Fetched, version: ObjectVersion) -> bool:
         unit = self.geometry.unit_size
@@ -192,7 +217,10 @@ class BlockCache:
 
     # Reading ahead
 
-    def _prefetch_after(self, reads: Reads, version: ObjectVersion, source: Source) -> None:
+    def _prefetch_after(self, body: CachedBody, reads: Reads, source: Source) -> None:
+        if not (body.store and body.is_sequential):
+            return
+        version = body.version
         if reads.used_bytes:
             self.shelf.shared.add(Counter.PREFETCH_USED_BYTES, reads.used_bytes)
             reads.used_bytes = 0

@@ -53,29 +53,29 @@ class CachedBody(Body):
         "_is_coalesced",
         "_is_hit",
         "_is_open",
-        "_is_sequential",
         "_joined",
         "_pos",
         "_ready",
         "_source",
-        "_start",
         "_stop",
         "_tail",
-        "_version",
+        "is_sequential",
         "length",
+        "start",
         "store",
+        "version",
     )
 
     def __init__(
         self, fills: Fills, version: ObjectVersion, source: Source, span: Run, *, is_sequential: bool, store: bool
     ) -> None:
-        self._start, self._stop = span
-        self._pos = self._start
-        self.length = self._stop - self._start
+        self.start, self._stop = span
+        self._pos = self.start
+        self.length = self._stop - self.start
         self._fills = fills
-        self._version = version
+        self.version = version
         self._source = source
-        self._is_sequential = is_sequential
+        self.is_sequential = is_sequential
         self.store = store
         self._ready = self._pos  # up to here the bytes are in _block and sound
         self._frontier = self._pos  # up to here they are there or on their way
@@ -121,8 +121,16 @@ class CachedBody(Body):
         Raises:
             Exception: what the source raised.
         """
-        if self._direct is None and not self.is_at_hand():
+        if self._pos == self._stop:
+            await self._wait_until_kept()
+        elif self._direct is None and not self.is_at_hand():
             await self._wait(is_opening=True)
+
+    def skip(self, count: int) -> None:
+        """Count the first bytes as given out: the reader has them straight from the source."""
+        self._is_hit = False
+        self._pos = self._ready = self._frontier = self.start + count
+        self._counted_bytes = count
 
     def take(self, fetched: Fetched) -> bool:
         """Give out a body that is open already, past the cache; whether it has the whole span and is taken over."""
@@ -161,7 +169,7 @@ class CachedBody(Body):
 
     def is_at_hand(self) -> bool:
         """Whether the next byte is in a block that is open; not whether it is sound."""
-        block_id = self._fills.shelf.block_at(self._version, self._pos)
+        block_id = self._fills.shelf.block_at(self.version, self._pos)
         block = self._fills.shelf.opened(block_id)
         if block is None:
             return False
@@ -179,7 +187,7 @@ class CachedBody(Body):
         held = self._block
         if held is not None and self._pos < self._block_stop and self._find_in(held, self._block_start):
             return True
-        block_id = self._fills.shelf.block_at(self._version, self._pos)
+        block_id = self._fills.shelf.block_at(self.version, self._pos)
         block = self._fills.shelf.opened(block_id)
         if block is not None and block is not held:
             self._hold(block, block_id)
@@ -258,6 +266,12 @@ class CachedBody(Body):
 
     # What is not
 
+    async def _wait_until_kept(self) -> None:
+        """Wait for a fill that brings what the reader has already: who has read a span finds it in the cache."""
+        fill = self._fills.covering(self.version, self._stop - 1)
+        if fill is not None:
+            await fill.wait_for(self._stop - 1)
+
     async def _wait(self, *, is_opening: bool) -> None:
         """Wait until the next byte can be given out, here or straight from the source."""
         try:
@@ -271,7 +285,7 @@ class CachedBody(Body):
     async def _turn(self, *, is_opening: bool) -> bool:
         """Look into the tiers once and wait for one fill; whether that was enough."""
         fills = self._fills
-        block_id = fills.shelf.block_at(self._version, self._pos)
+        block_id = fills.shelf.block_at(self.version, self._pos)
         block = await fills.shelf.find(block_id)
         if block is not None and await self._is_sound(block, block_id):
             return True
@@ -307,7 +321,7 @@ class CachedBody(Body):
 
     def _window_stop(self) -> int:
         """Up to where bytes should be on their way: half a fetch ahead, so that the link does not idle between two."""
-        return min(self._stop, self._pos + self._fills.fetch_bytes(self._pos - self._start) // 2)
+        return min(self._stop, self._pos + self._fills.fetch_bytes(self._pos - self.start) // 2)
 
     async def _look_ahead(self) -> None:
         """Have what follows fetched before it is needed."""
@@ -319,13 +333,13 @@ class CachedBody(Body):
 
     def _demand(self, start: int) -> Demand:
         return Demand(
-            version=self._version,
+            version=self.version,
             source=self._source,
             start=start,
             stop=self._stop,
-            is_sequential=self._is_sequential,
-            is_kept=self._is_sequential,
-            most_bytes=self._fills.fetch_bytes(start - self._start),
+            is_sequential=self.is_sequential,
+            is_kept=self.is_sequential,
+            most_bytes=self._fills.fetch_bytes(start - self.start),
         )
 
     def _join(self, fill: Fill) -> None:

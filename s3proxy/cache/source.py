@@ -1,6 +1,6 @@
 """Where the bytes of an object version come from, and bodies of them that are not trusted to be of the right length."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -30,6 +30,10 @@ class Source(Protocol):
         ...
 
 
+def _tell_nobody() -> None:
+    """Nobody waits for it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """A body of ``[start, stop)`` of a version that is open already."""
@@ -37,6 +41,8 @@ class Fetched:
     start: int
     stop: int
     body: Body
+    on_settled: Callable[[], None] = _tell_nobody
+    """Called once, when these bytes are on their way into the cache or given up."""
 
 
 async def fetch_exactly(source: Source, start: int, stop: int) -> Body:

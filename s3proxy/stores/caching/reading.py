@@ -90,16 +90,16 @@ class Arriving:
         opened: by the store, taken over.
         span: what of it is on its way.
         first: where the first whole unit of that begins.
-        on_begun: called once, when these bytes are on their way into the cache or given up.
+        on_settled: called once, when these bytes are on their way into the cache or given up.
     """
 
-    __slots__ = ("_first", "_on_begun", "_opened", "_span")
+    __slots__ = ("_first", "_on_settled", "_opened", "_span")
 
-    def __init__(self, opened: OpenObject, span: ByteRange, first: int, on_begun: Callable[[], None]) -> None:
+    def __init__(self, opened: OpenObject, span: ByteRange, first: int, on_settled: Callable[[], None]) -> None:
         self._opened = opened
         self._span = span
         self._first = first
-        self._on_begun = on_begun
+        self._on_settled: Callable[[], None] | None = on_settled
 
     async def fetched(self, wanted: ByteRange) -> Fetched | None:
         """What is on its way in whole units, if the first of the ``wanted`` bytes is among it.
@@ -113,14 +113,17 @@ class Arriving:
         body = await self._opened.read(self._span)
         if start > self._span.start:
             body = Excerpt(body, start - self._span.start, stop - start)
-        return Fetched(start=start, stop=stop, body=body)
+        on_settled, self._on_settled = self._on_settled, None
+        assert on_settled is not None
+        return Fetched(start=start, stop=stop, body=body, on_settled=on_settled)
 
     async def aclose(self) -> None:
-        """Let go of the answer, but not of a body that was taken, and let others open the object."""
+        """Let go of the answer, but not of a body that was taken; without one, let others open the object."""
         try:
             await self._opened.aclose()
         finally:
-            self._on_begun()
+            if self._on_settled is not None:
+                self._on_settled()
 
 
 class CachedObject(OpenObject):

@@ -45,6 +45,7 @@ class MemoryBlocks:
         if fetched is not None:
             self.offered.append((fetched.start, fetched.stop))
             _put(units, version, fetched.start, await bytes_of(fetched.body))
+            fetched.on_settled()
         missing = [n for n in range(start // UNIT, -(-stop // UNIT)) if (version.digest, n) not in units]
         if missing:
             first, last = missing[0] * UNIT, min((missing[-1] + 1) * UNIT, version.size)
