@@ -1,8 +1,9 @@
 """The blocks that this process keeps open, so that what is read again costs no open."""
 
+from collections.abc import Iterable
 from typing import Final
 
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 
 from s3proxy.cache.block_file import Block
 
@@ -38,13 +39,17 @@ class OpenBlocks:
         if former is not None:
             former.release()
 
-    def close_unlinked(self) -> int:
-        """Release the blocks that have no name any more: what they take is freed only when they are closed.
+    def names(self) -> list[str]:
+        """Which blocks are open, in no order."""
+        return list(self._blocks)
+
+    def close_unlinked(self, names: Iterable[str]) -> int:
+        """Release those of these blocks that have no name any more: what they take is freed only when they are closed.
 
         Returns:
-            How many they were. Looking costs 1 us a block.
+            How many they were. Looking costs 1.5 us a block, and does not count as using it.
         """
-        gone = [name for name, block in self._blocks.items() if block.is_unlinked]
+        gone = [name for name in names if name in self._blocks and Cache.__getitem__(self._blocks, name).is_unlinked]
         for name in gone:
             self.forget(name)
         return len(gone)

@@ -269,7 +269,7 @@ class Shelf:
         except CacheIOError:
             self.note_failure(tier_name)
             return False
-        self.open_blocks.close_unlinked()
+        self.open_blocks.close_unlinked(self.open_blocks.names())
         return has_room
 
     async def _on(self, tier: Tier, function: Callable[[Unpack[Arguments]], T], *arguments: *Arguments) -> T:

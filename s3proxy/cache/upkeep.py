@@ -1,5 +1,6 @@
 """What goes on behind the reads: evicting, closing what was evicted, and promoting what is read from a slow tier."""
 
+from math import inf
 from typing import Final, Never
 
 import trio
@@ -13,11 +14,22 @@ INTERVAL_SECONDS: Final = 0.25
 """At 1 GB/s a tier grows by 256 MiB meanwhile; what does not fit by then is made room for at once."""
 
 
+LOOK_SECONDS: Final = 10.0
+"""After which open blocks are looked at though no worker has removed one: somebody else may have."""
+
+_LOOKED_AT_ONCE: Final = 64  # 0.1 ms in which nobody is served
+
+
 async def keep_up(shelf: Shelf) -> Never:
     """Evict, close and promote from time to time, until cancelled."""
+    removed_bytes, looked_at = 0, -inf
     while True:
         await trio.sleep(INTERVAL_SECONDS)
         await evict(shelf)
+        before, removed_bytes = removed_bytes, sum(tier.usage.removed_bytes() for tier in shelf.tiers)
+        if removed_bytes != before or trio.current_time() >= looked_at + LOOK_SECONDS:
+            looked_at = trio.current_time()
+            await close_unlinked(shelf)
         await promote(shelf)
 
 
@@ -29,7 +41,14 @@ async def evict(shelf: Shelf) -> None:
                 await shelf.in_thread(evictor.run)
             except CacheIOError:
                 shelf.note_failure(evictor.tier.name)
-    shelf.open_blocks.close_unlinked()  # by whichever worker
+
+
+async def close_unlinked(shelf: Shelf) -> None:
+    """Close the open blocks that were removed by whichever worker."""
+    names = shelf.open_blocks.names()
+    for start in range(0, len(names), _LOOKED_AT_ONCE):
+        shelf.open_blocks.close_unlinked(names[start : start + _LOOKED_AT_ONCE])
+        await trio.lowlevel.checkpoint()
 
 
 async def promote(shelf: Shelf) -> None:

@@ -72,6 +72,10 @@ class TierUsage:
         """Tell that files of ``count`` bytes were removed."""
         self._add(_REMOVED, count)
 
+    def removed_bytes(self) -> int:
+        """What was told by ``removed``, on all workers; grows with every block that goes."""
+        return self._sum(_REMOVED)
+
     def before_count(self) -> int:
         """Begin to look at the disk; what this gives is for ``after_count``."""
         return self._sum(_ALLOCATED)

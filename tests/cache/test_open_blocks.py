@@ -71,8 +71,21 @@ def test_blocks_without_a_name_are_closed(tier: Tier) -> None:
     kept, removed = made(tier, 2)
     blocks.put("0", kept)
     blocks.put("1", removed)
-    assert blocks.close_unlinked() == 0
+    assert blocks.close_unlinked(blocks.names()) == 0
     tier.remove(block_id(1).name)
-    assert blocks.close_unlinked() == 1
+    assert blocks.close_unlinked(["0", "absent"]) == 0
+    assert blocks.close_unlinked(blocks.names()) == 1
     assert [is_open(kept), is_open(removed)] == [True, False]
+    blocks.close()
+
+
+def test_looking_for_names_is_no_use_of_a_block(tier: Tier) -> None:
+    blocks = OpenBlocks(2)
+    for number, block in enumerate(made(tier, 2)):
+        blocks.put(str(number), block)
+    assert blocks.get("0") is not None
+    blocks.close_unlinked(["0", "1"])
+    (third,) = made(tier, 1)
+    blocks.put("2", third)
+    assert sorted(blocks.names()) == ["0", "2"]
     blocks.close()

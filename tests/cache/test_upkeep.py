@@ -6,12 +6,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from s3proxy.cache.block_file import Block
 from s3proxy.cache.blocks import BlockId
 from s3proxy.cache.counters import Counter
 from s3proxy.cache.eviction import Evictor
 from s3proxy.cache.failures import CacheIOError, TierFullError
 from s3proxy.cache.shelf import Shelf
-from s3proxy.cache.upkeep import evict, keep_up, promote
+from s3proxy.cache.upkeep import INTERVAL_SECONDS, LOOK_SECONDS, close_unlinked, evict, keep_up, promote
 from tests.cache.rig import BLOCK, GEOMETRY, UNIT, Rig, memory_directory, rig_over, version_of
 from tests.cache.sources import content
 
@@ -37,6 +38,7 @@ async def test_tier_above_its_mark_is_evicted_from_and_what_went_is_closed() -> 
         shelf = shelf_of(rig)
         blocks = [await fill(shelf, str(number)) for number in range(14)]
         await evict(shelf)
+        await close_unlinked(shelf)
         assert rig.total(Counter.EVICTED_BLOCKS) > 0
         assert len(shelf.open_blocks) == len(rig.block_files()) < len(blocks)
         shelf.open_blocks.close()
@@ -45,11 +47,47 @@ async def test_tier_above_its_mark_is_evicted_from_and_what_went_is_closed() -> 
 async def test_what_another_worker_evicted_is_closed(autojump_clock: MockClock) -> None:
     with memory_directory() as directory, rig_over(directory) as rig:
         shelf = shelf_of(rig)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keep_up, shelf)
+            for key in ("1", "2"):
+                block_id = await fill(shelf, key)
+                await trio.sleep(1)
+                rig.tiers[0].remove(block_id.name)
+                await trio.sleep(2 * INTERVAL_SECONDS)
+                assert len(shelf.open_blocks) == 0
+            nursery.cancel_scope.cancel()
+
+
+async def test_what_somebody_else_than_a_worker_removed_is_closed(autojump_clock: MockClock) -> None:
+    with memory_directory() as directory, rig_over(directory) as rig:
+        shelf = shelf_of(rig)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keep_up, shelf)
+            await fill(shelf, "key")
+            await trio.sleep(1)
+            rig.block_files()[0].unlink()
+            await trio.sleep(LOOK_SECONDS)
+            assert len(shelf.open_blocks) == 0
+            nursery.cancel_scope.cancel()
+
+
+async def test_open_blocks_are_not_looked_at_while_none_is_removed(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with memory_directory() as directory, rig_over(directory) as rig:
+        shelf = shelf_of(rig)
         await fill(shelf, "key")
-        rig.block_files()[0].unlink()
-        with trio.move_on_after(1):
+        looks: list[Block] = []
+
+        def note(block: Block) -> bool:
+            looks.append(block)
+            return False
+
+        monkeypatch.setattr(Block, "is_unlinked", property(note))
+        with trio.move_on_after(2 * LOOK_SECONDS + 1):
             await keep_up(shelf)
-        assert len(shelf.open_blocks) == 0
+        assert len(looks) == 3
+        shelf.open_blocks.close()
 
 
 async def test_failure_of_an_evictor_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
